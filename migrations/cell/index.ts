@@ -11,6 +11,7 @@ import { recordCallCosts } from './call-costs.js';
 import { createChecks } from './checks.js';
 import { splitChecksums } from './checksum-seeds.js';
 import { addChecksums } from './checksums.js';
+import { choosePlanSizes } from './chosen-sizes.js';
 import { writeCodesOnly } from './codes-only.js';
 import { indexRetired, nameCardFalls } from './daily-decisions.js';
 import { logDecisionsAlone } from './decisions-alone.js';
@@ -198,5 +199,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     restoreFloors,
     shortenChecksums(options),
     tellAdoptions,
+    choosePlanSizes,
   ];
 }

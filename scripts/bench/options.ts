@@ -1,5 +1,6 @@
 // The options of `npm run bench -- …`. Parses arguments; starts nothing.
 import { parseArgs } from 'node:util';
+import type { BatchSetting } from '../../src/domain/plan/batch-size.js';
 import { RolloutError } from '../../src/kernel/rollout-error.js';
 
 /** Contenders of a comparison, in the order in which they run. */
@@ -41,7 +42,7 @@ export interface BenchOptions {
   readonly runs: number;
   /** Orgs for the contenders that run one job per org; sign-ups of each kind in the mode `signups`; calls in `meter`. */
   readonly sample: number;
-  readonly batchSize: number;
+  readonly batchSize: BatchSetting;
   readonly lanes: number;
   /** One org in so many is undecidable. */
   readonly undecidableEvery: number;
@@ -50,7 +51,7 @@ export interface BenchOptions {
 }
 
 export const USAGE = `npm run bench -- [--orgs N] [--runs N] [--only NAME,…] [--sample N] [--sizes N,…]
-                 [--batch-size N] [--lanes N] [--undecidable-every N]
+                 [--batch-size N|auto] [--lanes N] [--undecidable-every N]
 NAME: ${[...CONTENDERS, ...MODES].join(', ')}
 
 npm run bench -- --only start [--runs N] [--before COMMIT|DIR|none]
@@ -101,7 +102,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
       mode === 'start' ? 20 : mode === 'memory' || mode === 'traffic' ? 1 : mode === 'meter' ? 5 : 3,
     ),
     sample: parseCount(values, 'sample', mode === 'signups' ? 10_000 : 20_000),
-    batchSize: parseCount(values, 'batch-size', 10_000),
+    batchSize: parseBatchSize(values),
     lanes: parseCount(values, 'lanes', 2),
     undecidableEvery: parseCount(values, 'undecidable-every', 250_000),
     before: values.before ?? (mode === 'start' ? 'HEAD~1' : 'none'),
@@ -120,6 +121,12 @@ function readFlags(args: readonly string[]): Values {
     throw usageError(cause instanceof Error ? cause.message : String(cause), cause);
   }
 }
+
+/** The product's default; an older build, that today's is compared with, may know numbers only. */
+const parseBatchSize = (values: Values): BatchSetting =>
+  values['batch-size'] === 'auto' || (values['batch-size'] === undefined && values.before === undefined)
+    ? 'auto'
+    : parseCount(values, 'batch-size', 10_000);
 
 const parseCount = (values: Values, flag: Flag, otherwise: number): number =>
   values[flag] === undefined ? otherwise : toCount(flag, values[flag]);

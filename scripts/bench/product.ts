@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startScheduler } from '../../jobs/processes/scheduler.js';
 import { compose, findDataCenter, type Program } from '../../src/compose.js';
+import type { PlanReport } from '../../src/domain/plan/plan-report.js';
 import { RESTING_STAGES } from '../../src/domain/rollout/stage.js';
 import { planDataCenter } from '../../src/engine/plan/plan-data-center.js';
 import { requestApply } from '../../src/engine/rollout/request-rollout.js';
@@ -35,6 +36,8 @@ export interface ProductMeasure extends Measure {
   readonly memory: WorkerMemory | undefined;
   /** How long the plan took that it followed, and a bare aggregate just before it, in ms. */
   readonly planMs: number;
+  /** That the plan chose. */
+  readonly batchSize: PlanReport['batchSize'];
   readonly aggregateMs: number;
 }
 
@@ -89,7 +92,7 @@ export async function measureProduct(bed: BenchBed, beside: Beside = nothingBesi
     const plan = await measurePlanning(program);
     await checkpoint(bed.server.url(bed.cell));
     const rolledOut = await beside(() => rollOut(bed, program, worker, plan.planId));
-    return { ...rolledOut, planMs: plan.ms, aggregateMs };
+    return { ...rolledOut, planMs: plan.ms, batchSize: plan.batchSize, aggregateMs };
   } finally {
     await worker.stop();
     await scheduler.stop();
@@ -107,13 +110,18 @@ async function waitForWorker(program: Program): Promise<void> {
   }
 }
 
+interface PlannedHere extends Pick<PlanReport, 'batchSize'> {
+  readonly ms: number;
+  readonly planId: string;
+}
+
 /** The dry run that is kept, as the command makes it. */
-async function measurePlanning(program: Program): Promise<{ readonly ms: number; readonly planId: string }> {
+async function measurePlanning(program: Program): Promise<PlannedHere> {
   const card = await program.loadRateCard();
   const started = performance.now();
   const { config, engine } = program;
   const report = await planDataCenter(engine, { config, dataCenter: DATA_CENTER.id, card, save: 'plan' });
-  return { ms: performance.now() - started, planId: report.planId ?? '' };
+  return { ms: performance.now() - started, planId: report.planId ?? '', batchSize: report.batchSize };
 }
 
 async function rollOut(
@@ -121,7 +129,7 @@ async function rollOut(
   program: Program,
   worker: BenchWorker,
   planId: string,
-): Promise<Omit<ProductMeasure, 'planMs' | 'aggregateMs'>> {
+): Promise<Omit<ProductMeasure, 'planMs' | 'batchSize' | 'aggregateMs'>> {
   const dataCenters = [findDataCenter(program.config, DATA_CENTER.id)];
   const card = await program.loadRateCard();
   await worker.markStart();

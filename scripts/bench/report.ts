@@ -67,6 +67,16 @@ function reportGoals(results: readonly ContenderResult[]): readonly string[] {
   return goals.map(formatGoal);
 }
 
+/** What the plans chose, and what an org took in their batches then. */
+function describeSizes(product: readonly ProductMeasure[]): string {
+  const each = product.map(({ batchSize, times }) => {
+    const expected = batchSize?.perOrgUs == null ? '' : ` by ${batchSize.basis}, ${batchSize.perOrgUs} µs an org`;
+    const taken = (times.batchP50Ms * 1_000) / (batchSize?.orgs ?? Number.NaN);
+    return `${formatCount(batchSize?.orgs ?? 0)} orgs${expected} (taken ${taken.toFixed(1)} µs)`;
+  });
+  return `batches of ${each.join('; ')}`;
+}
+
 /** Medians over the product's runs: stages, batches, waiting, memory. */
 export function reportProduct(product: readonly ProductMeasure[]): readonly string[] {
   const median = (read: (measure: ProductMeasure) => number): number => findMedian(product.map(read));
@@ -76,6 +86,7 @@ export function reportProduct(product: readonly ProductMeasure[]): readonly stri
     formatGoal({ what, value, limit, side: 'at most', unit });
   return [
     `product: ${formatCount(first?.written ?? 0)} allotments, ${formatCount(first?.quarantined ?? 0)} quarantined, ${first?.batches} batches`,
+    `  ${describeSizes(product)}`,
     `  plan ${formatMs(median(({ planMs }) => planMs))}, before the apply and not part of it`,
     `  migrate ${formatMs(median(({ times }) => times.migrateMs))}, verification apart ${formatMs(median(({ times }) => times.verifyMs))}`,
     `  batch transaction without its commit: p50 ${formatMs(median(({ times }) => times.batchP50Ms))}, longest ${formatMs(Math.max(...product.map(({ times }) => times.batchMaxMs)))}`,

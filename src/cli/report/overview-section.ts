@@ -4,7 +4,7 @@ import { sumBranches, sumPurchases } from '../../domain/plan/group-editions.js';
 import type { PlanOutcome, PlanReport } from '../../domain/plan/plan-report.js';
 import { html, type Markup, nothing } from '../../kernel/html.js';
 import { showChange, showCount, showOrgs } from '../terminal/numbers.js';
-import { namePlan, RAIL_WORDS, showDuration, showSigned, showSnapshot } from '../views/plan-words.js';
+import { namePlan, RAIL_WORDS, showBatchSize, showDuration, showSigned, showSnapshot } from '../views/plan-words.js';
 import { renderBars } from './bar-chart.js';
 import { renderTable } from './html-table.js';
 
@@ -42,6 +42,7 @@ export function renderFacts(report: PlanReport): Markup {
     ['Rate card', `${card.name} (${card.hash})`],
     ['Digest', digest === null ? 'none: a what-if, nothing is kept' : html`<code>${digest}</code>`],
     ['Author', author],
+    ...(report.batchSize === null ? [] : [['Batches', showBatchSize(report.batchSize)] as const]),
     ['Expected duration of an apply', showDuration(report.duration)],
   ]);
 }

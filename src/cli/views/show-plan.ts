@@ -8,6 +8,7 @@ import {
   countPaidLeft,
   namePlan,
   RAIL_WORDS,
+  showBatchSize,
   showDuration,
   showEdition,
   showSigned,
@@ -136,7 +137,7 @@ function showRails({ rails }: PlanReport, width: number, paint: Paint): readonly
 }
 
 function showRest(report: PlanReport): readonly string[] {
-  const { counts, usage, duration } = report;
+  const { counts, usage, duration, batchSize } = report;
   const { present, most } = countBranches(report.branches);
   const short = usage?.reduce((sum, edition) => sum + edition.short, 0) ?? 0;
   const paid = usage?.reduce((sum, edition) => sum + edition.paid, 0) ?? 0;
@@ -146,6 +147,7 @@ function showRest(report: PlanReport): readonly string[] {
     usage === null
       ? '  Usage: the source has no peak_credits, and no meter counted'
       : `  Usage: ${showCount(short)} of ${showCount(paid)} paid orgs had a busiest day above their new total`,
+    ...(batchSize === null ? [] : [`  Batches: ${showBatchSize(batchSize)}`]),
     `  Expected duration of an apply: ${showDuration(duration)}`,
   ];
 }

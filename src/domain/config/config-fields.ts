@@ -40,6 +40,16 @@ export function configFields(lookup: VariableLookup) {
       const rule = `must be a whole number ${describeRange(min, max)}`;
       return number(z.int(rule).min(min, rule).max(max, rule), rule);
     },
+    /** `auto`, or a whole number from `min` to `max`. */
+    autoOrWholeNumber: (min: number, max: number) => {
+      const rule = `must be auto, or a whole number ${describeRange(min, max)}`;
+      const limits = z.int(rule).min(min, rule).max(max, rule);
+      const written = z.string(rule).regex(new RegExp(`^auto$|${NUMBER_TEXT.source}`, 'u'), rule);
+      return z
+        .union([limits, written], rule)
+        .transform(located((value, where) => toAutoOrNumber(value, lookup, where)))
+        .pipe(z.union([z.literal('auto'), limits], rule));
+    },
     /** A number from `min` to `max`, fractions allowed; without `max`, of at least `min`. */
     number: (min: number, max = UNBOUNDED) => {
       const rule = `must be a number ${describeRange(min, max)}`;
@@ -115,6 +125,11 @@ function toNumber(value: number | string, lookup: VariableLookup, where: string)
   if (typeof value === 'number') return value;
   const resolved = resolveConfigText(value, lookup, where);
   return NUMBER.test(resolved) ? Number(resolved) : Number.NaN;
+}
+
+function toAutoOrNumber(value: number | string, lookup: VariableLookup, where: string): number | 'auto' {
+  const isAuto = typeof value === 'string' && resolveConfigText(value, lookup, where) === 'auto';
+  return isAuto ? 'auto' : toNumber(value, lookup, where);
 }
 
 const checkedBy =

@@ -10,7 +10,7 @@ import { webhookList } from './webhook-fields.js';
 
 /** What rollout.config.yaml may hold. `lookup` gives environment variables for everything but the URLs. */
 export function createConfigSchema(lookup: VariableLookup) {
-  const { text, wholeNumber, number, choice, duration, days, clockTime, date, zone, url, queueUrl } =
+  const { text, wholeNumber, autoOrWholeNumber, number, choice, duration, days, clockTime, date, zone, url, queueUrl } =
     configFields(lookup);
   const localInstant = text('must be a local date or time, such as 2025-10-06 or 2025-10-06T22:00');
   const guardRails = section({
@@ -55,7 +55,9 @@ export function createConfigSchema(lookup: VariableLookup) {
     );
   const rollout = section({
     notBefore: localInstant.optional().describe('local date or time before which a data center does not start'),
-    batchSize: wholeNumber(100, 100_000).prefault(10_000).describe('orgs per batch, 100 to 100000'),
+    batchSize: autoOrWholeNumber(100, 100_000)
+      .prefault('auto')
+      .describe('orgs per batch, 100 to 100000; `auto`: planning measures and chooses'),
     lanes: wholeNumber(1, 32).prefault(2).describe('batches at once in the active data center, 1 to 32'),
     bake: duration.optional().describe('wait after a data center is verified, such as `PT12H`'),
     bakeQuery: text('must be a text')

@@ -1,5 +1,6 @@
 // The type of a valid rollout.config.yaml. Types and constants only, so that importing it loads no parser.
 import type { CheckSpec } from '../checks/check.js';
+import type { BatchSetting } from '../plan/batch-size.js';
 import type { WindowSpec } from '../windows/windows.js';
 
 /**
@@ -31,8 +32,8 @@ export interface GuardRails {
 export interface RolloutSettings {
   /** Local date or time before which no data center starts, read per zone by parseLocalInstant. */
   readonly notBefore?: string | undefined;
-  /** Orgs per batch, 100 to 100,000. Default 10,000. */
-  readonly batchSize: number;
+  /** Orgs per batch, 100 to 100,000. Default `auto`: planning chooses. */
+  readonly batchSize: BatchSetting;
   /** Parallel batches inside the active data center, 1 to 32. Default 2. */
   readonly lanes: number;
   /** Wait between a verified data center and the next. Default 0. */

@@ -1,6 +1,7 @@
 // The report of a plan: what it counts in a data center, and the few orgs that it names. The lists of orgs never leave
 // their cell except through the command that shows them. Holds values only.
 import type { Winner } from '../org/allotment.js';
+import type { BatchSize } from './batch-size.js';
 import type { RailReading } from './guard-rails.js';
 
 /** A kind of decision: edition × paid × winner × purchased × light agents × negotiated. */
@@ -125,6 +126,8 @@ export interface PlanReport {
   readonly histogram: readonly ChangeBar[];
   readonly rails: readonly RailReading[];
   readonly duration: DurationEstimate;
+  /** Orgs in a batch, and why so many; null: an earlier version made the plan. */
+  readonly batchSize: BatchSize | null;
   /** Where the source has peak_credits: paid orgs whose peak exceeds their new total, by edition. */
   readonly usage: readonly { readonly edition: string; readonly paid: number; readonly short: number }[] | null;
   /** Org data: only the cell and the output of the command have these lists. At most 20 each, the worst first. */
@@ -137,7 +140,9 @@ export interface PlanReport {
 }
 
 /** What a cell stores of a plan besides its digest and its lists of orgs. */
-export type StoredReport = Omit<PlanReport, 'orgs' | 'digest' | 'leftOut'> & Partial<Pick<PlanReport, 'leftOut'>>;
+export type StoredReport = Omit<PlanReport, 'orgs' | 'digest' | Later> & Partial<Pick<PlanReport, Later>>;
+/** What those of an earlier version do not have. */
+type Later = 'leftOut' | 'batchSize';
 
 /** What a run did, compared with its plan. */
 export interface PlanOutcome {

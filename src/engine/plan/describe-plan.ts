@@ -1,4 +1,5 @@
 // The report of a plan, from what was read for it. Pure.
+import type { BatchSize } from '../../domain/plan/batch-size.js';
 import { countPlan } from '../../domain/plan/count-plan.js';
 import { estimateDuration, type MeasuredBatch } from '../../domain/plan/estimate-duration.js';
 import { readGuardRails } from '../../domain/plan/guard-rails.js';
@@ -9,6 +10,7 @@ import type { PlanQuestion } from './plan-question.js';
 
 export interface PlanReadings {
   readonly question: PlanQuestion;
+  readonly batchSize: BatchSize;
   readonly found: CellRow;
   readonly collected: CollectedPlan;
   readonly leftOut: number | null;
@@ -19,7 +21,7 @@ export interface PlanReadings {
 
 /** The report of a plan that is not stored, without id and digest. */
 export function describePlan(readings: PlanReadings): PlanReport {
-  const { question, found, collected, leftOut, snapshotAt, planningMs, recent } = readings;
+  const { question, batchSize, found, collected, leftOut, snapshotAt, planningMs, recent } = readings;
   const { branches, quarantined, histogram, usage, orgs } = collected;
   const counts = countPlan(branches, {
     quarantined: quarantined.reduce((sum, reason) => sum + reason.orgs, 0),
@@ -46,10 +48,11 @@ export function describePlan(readings: PlanReadings): PlanReport {
     leftOut,
     histogram,
     rails: readGuardRails(counts, question.rails),
+    batchSize,
     duration: estimateDuration({
       orgs: counts.touched,
       batches: recent,
-      batchOrgs: question.rangeSize,
+      batchOrgs: batchSize.orgs,
       lanes: question.lanes,
       planning: { durationMs: planningMs, orgs: counts.orgs },
     }),

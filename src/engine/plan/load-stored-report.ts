@@ -102,8 +102,9 @@ function toReport(
   const { plan, report, lists } = found;
   return {
     ...report,
-    // one of an earlier version has none
+    // one of an earlier version has neither
     leftOut: report.leftOut ?? null,
+    batchSize: report.batchSize ?? null,
     orgs: lists,
     digest: plan.digest,
     rails: readGuardRails(report.counts, config.rollout.guardRails),

@@ -1,7 +1,9 @@
 // The dry run: reads a whole cell in one snapshot as `planner`, which may only insert into the plan tables. A what-if
 // stores nothing and runs READ ONLY. A plan is stored whole or not at all.
+import { type BatchSize, chooseByBatches, chooseByPlanning, SAMPLE_ORGS } from '../../domain/plan/batch-size.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
+import type { Clock } from '../../kernel/clock.js';
 import { retryWithBackoff } from '../../kernel/retry.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
@@ -13,6 +15,7 @@ import { lockPlanRequest } from '../../stores/cell/plan/plan-requests.js';
 import {
   hasUsage,
   type PlanAccess,
+  type RecentBatch,
   readRecentBatches,
   shareSnapshot,
   startPlanning,
@@ -30,7 +33,7 @@ import { planName } from './plan-id.js';
 import { planInParallel } from './plan-in-parallel.js';
 import type { PlanHooks, PlanQuestion } from './plan-question.js';
 import { isUnreadable, planRanges, type ReadMode } from './plan-ranges.js';
-import { createRangeCursor } from './range-cursor.js';
+import { createRangeCursor, type RangeCursor, type SizeChoice } from './range-cursor.js';
 
 export type { PlanHooks, PlanQuestion } from './plan-question.js';
 
@@ -106,11 +109,13 @@ async function planOnce(
     const snapshot = lanes > 1 ? await shareSnapshot(tx) : null;
     // first: a full disk must end this before the other connections have committed what they stored
     if (hooks.saveOrgs) await exportOrgs(tx, question.card.hash, hooks.saveOrgs);
-    const reading = { cell, question, hooks, readMode, planId, snapshot };
+    const recent = await readRecentBatches(tx);
+    const cursor = createRangeCursor(sizeOf(question, recent));
+    const reading = { cell, question, hooks, readMode, planId, snapshot, cursor, clock: context.clock };
     const collected = await readRanges(tx, reading);
     const planningMs = context.clock.now().getTime() - started;
-    const recent = await readRecentBatches(tx);
-    const draft = describePlan({ question, found, collected, leftOut, snapshotAt, planningMs, recent });
+    const of = { question, batchSize: cursor.size, found, collected, leftOut };
+    const draft = describePlan({ ...of, snapshotAt, planningMs, recent });
     const plan = { draft, planId, canaries: collected.canaries };
     // with one connection, so that a requested plan is there as a whole or not at all
     return countConnections(reading) === 1 ? { ...plan, report: await finish(tx, plan) } : plan;
@@ -162,14 +167,21 @@ interface Reading {
   readonly planId: bigint | null;
   /** For further connections; null: there are none. */
   readonly snapshot: string | null;
+  readonly cursor: RangeCursor;
+  readonly clock: Clock;
 }
+
+/** As configured, else by earlier batches, else by the first ranges. */
+const sizeOf = ({ rangeSize }: PlanQuestion, recent: readonly RecentBatch[]): BatchSize | SizeChoice =>
+  rangeSize === 'auto'
+    ? (chooseByBatches(recent) ?? { sampleOrgs: SAMPLE_ORGS, choose: chooseByPlanning })
+    : { orgs: rangeSize, basis: 'configured', perOrgUs: null };
 
 async function readRanges(tx: CellTransaction, reading: Reading): Promise<CollectedPlan> {
   const usage = await hasUsage(tx);
   const editions = [...reading.question.card.editions.keys()];
   const collection = createPlanCollection(editions);
-  const cursor = createRangeCursor(reading.question.rangeSize);
-  const scan = { ...reading, collection, cursor, editions };
+  const scan = { ...reading, collection, editions };
   const parallel = {
     cell: reading.cell,
     access: accessOf(reading.question),
@@ -177,7 +189,7 @@ async function readRanges(tx: CellTransaction, reading: Reading): Promise<Collec
     snapshot: reading.snapshot ?? '',
     statementMs: STATEMENT_MS,
   };
-  await planInParallel(tx, parallel, (connection) => planRanges(connection, scan), cursor.close);
+  await planInParallel(tx, parallel, (connection) => planRanges(connection, scan), reading.cursor.close);
   if (scan.readMode.kind === 'careful' && isUnreadable(collection, ALIKE.leastOfSource)) throw scan.readMode.cause;
   const listed = await readListedOrgs(tx, collection.listedIds, reading.question.card.hash);
   return collection.finish(usage ? 'has_usage' : 'no_usage', listed);

@@ -1,5 +1,6 @@
 // What a plan is made with, and what is called while it is made.
 import type { GuardRails } from '../../domain/config/rollout-config.js';
+import type { BatchSetting } from '../../domain/plan/batch-size.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import type { SaveOrgs } from './export-orgs.js';
 
@@ -9,7 +10,7 @@ export interface PlanQuestion {
   /** Who requested it, and must not approve it. */
   readonly author: string;
   /** Orgs per range; an apply takes the ranges as its batches. */
-  readonly rangeSize: number;
+  readonly rangeSize: BatchSetting;
   readonly lanes: number;
   readonly rails: GuardRails;
   /** `nothing`: a what-if. A number: that of a requested plan. */

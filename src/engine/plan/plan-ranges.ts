@@ -1,4 +1,5 @@
 // Plans a cell range by range, in the given transaction.
+import type { Clock } from '../../kernel/clock.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import type { KeyRange } from '../../stores/cell/key-range.js';
@@ -15,6 +16,7 @@ import type { RangeCursor } from './range-cursor.js';
 export type ReadMode = { readonly kind: 'quick' } | { readonly kind: 'careful'; readonly cause: unknown };
 
 export interface Scan {
+  readonly clock: Clock;
   readonly question: PlanQuestion;
   readonly hooks: PlanHooks;
   readonly readMode: ReadMode;
@@ -32,7 +34,7 @@ export async function planRanges(tx: CellTransaction, scan: Scan): Promise<void>
         message: `The planning of "${scan.question.dataCenter}" was stopped; no plan was made.`,
       });
     if (scan.readMode.kind === 'quick') await addRanges(tx, scan, ranges);
-    else for (const range of ranges) await planRangeByRange(tx, scan, range, scan.question.rangeSize);
+    else for (const range of ranges) await planRangeByRange(tx, scan, range, scan.cursor.size.orgs);
     scan.hooks.onProgress?.(scan.collection.orgs);
   }
 }
@@ -75,8 +77,10 @@ async function addUnreadable(tx: CellTransaction, scan: Scan, range: KeyRange): 
  * Adds ranges to the collection, with the canaries of branches that no earlier range has; a what-if has no canaries.
  */
 async function addRanges(tx: CellTransaction, scan: Scan, ranges: readonly KeyRange[]): Promise<void> {
-  const { collection, planId, editions } = scan;
-  const firstNo = scan.cursor.takeNumbers(ranges.length);
+  const { collection, planId, editions, cursor, clock } = scan;
+  const before = collection.orgs;
+  const began = clock.now().getTime();
+  const firstNo = cursor.takeNumbers(ranges.length);
   const planned = await planKeyRange(tx, ranges, {
     planId,
     firstNo,
@@ -84,6 +88,7 @@ async function addRanges(tx: CellTransaction, scan: Scan, ranges: readonly KeyRa
     editions,
     ranks: collection.ranks,
   });
+  const plannedAt = clock.now().getTime();
   const branches = planId === null ? [] : collection.listNewBranches(planned, firstNo);
   // in every range: the first one with a branch may have only protected orgs of it
   const numbers = ranges.map((_, n) => firstNo + n);
@@ -93,4 +98,5 @@ async function addRanges(tx: CellTransaction, scan: Scan, ranges: readonly KeyRa
       : await findCanaries(tx, { planId, editions, ranges: numbers, branches });
   collection.add(planned, firstNo);
   collection.addCanaries(canaries);
+  cursor.record({ durationMs: plannedAt - began, orgs: collection.orgs - before });
 }

@@ -1,5 +1,7 @@
 // Cuts a cell's source into consecutive ranges that cover every possible id, for connections that take them
 // concurrently.
+import { type BatchSize, CHOSEN_SIZES } from '../../domain/plan/batch-size.js';
+import type { MeasuredBatch } from '../../domain/plan/estimate-duration.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import type { KeyRange } from '../../stores/cell/key-range.js';
 import { listSourceRangeEnds } from '../../stores/cell/source-ranges.js';
@@ -14,6 +16,17 @@ export interface RangeCursor {
   returnNumber(): void;
   /** How many numbers are taken. */
   readonly ranges: number;
+  /** How long what was taken took to plan. */
+  record(planned: MeasuredBatch): void;
+  /** Of the ranges that are cut from now on. */
+  readonly size: BatchSize;
+}
+
+/** Chooses the size of ranges; until it can, they have `sampleOrgs`. */
+export interface SizeChoice {
+  readonly sampleOrgs: number;
+  /** From those that were planned so far, in their order. */
+  choose(planned: readonly MeasuredBatch[]): BatchSize | undefined;
 }
 
 /**
@@ -21,12 +34,24 @@ export interface RangeCursor {
  * time. The first statements plan fewer: until a list is full every org ranks for it, and most branches are new.
  */
 const RANGES_AT_ONCE = 3;
+/** As many orgs as in so many of the largest ranges that planning chooses; no statement plans more than 16 ranges. */
+const MOST_RANGES_AT_ONCE = 12;
 
-/** How many ends of ranges are read together. */
-const CUT_AT_ONCE = 12;
+const countAtOnce = (orgs: number): number =>
+  Math.min(MOST_RANGES_AT_ONCE, Math.max(RANGES_AT_ONCE, Math.floor((RANGES_AT_ONCE * CHOSEN_SIZES.most) / orgs)));
 
-/** Ranges of `size` orgs. All takers must see the same snapshot, or ranges overlap. */
-export function createRangeCursor(size: number): RangeCursor {
+/** How many ends of ranges are read together, and of those that are planned to measure. */
+const CUT_AT_ONCE = { sized: 12, sample: 2 } as const;
+
+/** Ranges of a size that is given, or chosen by the first ones. All takers must see one snapshot, or ranges overlap. */
+export function createRangeCursor(given: BatchSize | SizeChoice): RangeCursor {
+  const planned: MeasuredBatch[] = [];
+  let sized = 'orgs' in given ? given : undefined;
+  const sample: BatchSize = {
+    orgs: 'orgs' in given ? given.orgs : given.sampleOrgs,
+    basis: 'planning',
+    perOrgUs: null,
+  };
   let lowerId: string | null = null;
   let ahead: KeyRange[] = [];
   let ended = false;
@@ -37,7 +62,8 @@ export function createRangeCursor(size: number): RangeCursor {
   const cut = async (tx: CellTransaction): Promise<readonly KeyRange[]> => {
     if (ended || closed) return [];
     const from = lowerId;
-    const ends = await listSourceRangeEnds(tx, from, { size, limit: CUT_AT_ONCE });
+    const size = sized?.orgs ?? sample.orgs;
+    const ends = await listSourceRangeEnds(tx, from, { size, limit: CUT_AT_ONCE[sized ? 'sized' : 'sample'] });
     lowerId = ends.at(-1) ?? null;
     ended = lowerId === null;
     return ends.map((upperId, n) => ({ lowerId: n === 0 ? from : (ends[n - 1] ?? null), upperId }));
@@ -45,7 +71,7 @@ export function createRangeCursor(size: number): RangeCursor {
   const takeNext = async (tx: CellTransaction): Promise<readonly KeyRange[]> => {
     takes += 1;
     if (ahead.length === 0) ahead = [...(await cut(tx))];
-    return closed ? [] : ahead.splice(0, Math.min(Math.ceil(takes / 2), RANGES_AT_ONCE));
+    return closed ? [] : ahead.splice(0, sized ? Math.min(Math.ceil(takes / 2), countAtOnce(sized.orgs)) : 1);
   };
   return {
     // one at a time: a range begins where the one before it ends
@@ -66,6 +92,14 @@ export function createRangeCursor(size: number): RangeCursor {
     },
     get ranges() {
       return ranges;
+    },
+    record: (one) => {
+      if (sized !== undefined || 'orgs' in given) return;
+      planned.push(one);
+      sized = given.choose(planned);
+    },
+    get size() {
+      return sized ?? sample;
     },
   };
 }

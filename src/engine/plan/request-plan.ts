@@ -20,6 +20,7 @@ export async function requestPlanOf(
     requestPlan(tx, {
       cardHash: settings.cardHash,
       rangeSize: settings.batchSize,
+      sizing: settings.batchSizing ?? 'fixed',
       author: row.requestedBy ?? 'unknown',
     }),
   );

@@ -39,7 +39,7 @@ export async function servePlanRequest(
 async function makeRequested(
   context: WorkerContext,
   dataCenter: string,
-  { planId, cardHash, rangeSize, author }: PlanRequest,
+  { planId, cardHash, rangeSize, sizing, author }: PlanRequest,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const stored = await context.cells.get(dataCenter).inTransaction('worker', (tx) => loadStoredCard(tx, cardHash));
@@ -56,7 +56,10 @@ async function makeRequested(
   await makePlan(
     context,
     // the scheduler checks the counts against the configured guard-rails
-    { dataCenter, card, author, rangeSize, lanes: 1, rails: { quarantinedShare: 1 }, save: planId },
+    {
+      ...{ dataCenter, card, author, lanes: 1, rails: { quarantinedShare: 1 }, save: planId },
+      rangeSize: sizing === 'auto' ? sizing : rangeSize,
+    },
     { signal },
   );
 }

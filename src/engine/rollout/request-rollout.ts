@@ -1,6 +1,7 @@
 // Requests the rollout of data centers: pins the instants once, and writes the request. The scheduler starts the runs.
 import { toSections } from '../../domain/config/policy.js';
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
+import { type BatchSetting, CHOSEN_SIZES } from '../../domain/plan/batch-size.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { adviseFitting } from '../../domain/rollout/fitting-verbs.js';
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
@@ -16,6 +17,7 @@ import {
   type DataCenterRow,
   listDataCenters,
   lockDataCenter,
+  type RequestedSettings,
   transitionDataCenter,
 } from '../../stores/control/data-centers.js';
 import { identifyPerson } from '../../stores/control/person.js';
@@ -135,7 +137,7 @@ async function requestOne(
     requestedAt: await readControlClock(tx),
     requestReason: request.reason,
     planId: typeof follow === 'object' ? follow.planId : null,
-    settings: { cardHash: request.card.hash, batchSize, lanes },
+    settings: { cardHash: request.card.hash, ...toSizing(batchSize), lanes },
   });
   await appendAudit(tx, {
     action: 'apply',
@@ -149,6 +151,10 @@ async function requestOne(
     },
   });
 }
+
+/** A worker of an earlier version takes the number. */
+const toSizing = (batchSize: BatchSetting): Pick<RequestedSettings, 'batchSize' | 'batchSizing'> =>
+  batchSize === 'auto' ? { batchSize: CHOSEN_SIZES.most, batchSizing: 'auto' } : { batchSize, batchSizing: 'fixed' };
 
 function assertIdle(row: Pick<DataCenterRow, 'id' | 'stage' | 'intent' | 'requestedAt'>): void {
   const { id, stage, requestedAt } = row;

@@ -11,6 +11,8 @@ import type { ControlTransaction } from './control-database.js';
 export interface RequestedSettings {
   readonly cardHash: string;
   readonly batchSize: number;
+  /** `auto`: planning chooses the size, at most `batchSize`. Left out, also by earlier versions: `fixed`. */
+  readonly batchSizing?: 'auto' | 'fixed';
   readonly lanes: number;
 }
 

@@ -108,6 +108,7 @@ export function samplePlan(part: Partial<PlanReport> = {}): PlanReport {
       { rail: 'maxRaiseFactor', value: '6.2×', limit: '10×', passes: true },
       { rail: 'orgsTouched', value: '23', limit: '20', passes: false },
     ],
+    batchSize: { orgs: 6_000, basis: 'batches', perOrgUs: 25 },
     duration: { p50Ms: 120_000, p90Ms: 240_000, basis: 'batches' },
     usage: [{ edition: 'standard', paid: 15, short: 1 }],
     orgs: {

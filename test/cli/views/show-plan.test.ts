@@ -57,6 +57,16 @@ describe('showPlan', () => {
     expect(text).toContain('2–4 min, measured on earlier batches');
   });
 
+  test.each([
+    [{ orgs: 6_000, basis: 'batches', perOrgUs: 25 }, '6,000 orgs each, by what an org took in earlier batches'],
+    [{ orgs: 4_500, basis: 'planning', perOrgUs: 33.3 }, 'each, by the speed at which this plan was made: 33.3 µs an'],
+    [{ orgs: 2_000, basis: 'planning', perOrgUs: null }, '2,000 orgs each: there were too few to measure'],
+    [{ orgs: 100, basis: 'configured', perOrgUs: null }, '100 orgs each, as configured'],
+  ] as const)('says how many orgs a batch has, and why: %j', (batchSize, says) => {
+    expect(showPlan(samplePlan({ batchSize }), 1_000)).toContain(`  Batches: ${says}`);
+    expect(showPlan(samplePlan({ batchSize: null }), 1_000)).not.toContain('Batches:');
+  });
+
   test('names no org', () => expect(text).not.toMatch(/org-(raised|near|short)/u));
 
   test('calls a plan that was not stored a what-if', () =>
@@ -81,6 +91,7 @@ describe('planDocument', () => {
       quarantined: [{ reason: 'null_agents', orgs: 1 }, { reason: 'unknown_edition' }],
       pending: true,
       inside_rails: false,
+      batch_size: { orgs: 6_000, basis: 'batches', per_org_us: 25 },
       duration: { p50_ms: 120_000, p90_ms: 240_000, basis: 'batches' },
       editions: [{ edition: 'edition-0', orgs: 80, before_credits: '72057594037927944' }],
       short: [{ org_id: 'org-short', total_credits: '155000', peak_credits: '160500', proposed_floor: '161000' }],

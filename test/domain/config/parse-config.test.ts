@@ -12,7 +12,7 @@ describe('parseRolloutConfig', () => {
       rateCard: './rate-card.yaml',
       rollout: {
         notBefore: undefined,
-        batchSize: 10_000,
+        batchSize: 'auto',
         lanes: 2,
         bakeMs: 0,
         bakeQuery: undefined,

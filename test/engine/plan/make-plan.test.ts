@@ -1,6 +1,7 @@
 // A plan is made: it touches nothing, gives the same for the same orgs whatever the lanes and batches, and stays small.
 import { afterEach, describe, expect, test } from 'vitest';
 import { planDataCenter } from '../../../src/engine/plan/plan-data-center.js';
+import { requestApply } from '../../../src/engine/rollout/request-rollout.js';
 import { type CellDatabase, cellRoleName } from '../../../src/stores/cell/cell-database.js';
 import { selectRow } from '../../../src/stores/query.js';
 import { dropFleets, makeFleet, one } from './planned-run-scene.js';
@@ -99,6 +100,31 @@ describe('planDataCenter', () => {
     expect(second.digest).not.toBe(first.digest);
     await cell.sql('update public.orgs set agents = agents - 1 where org_id = 250');
     expect((await fleet.plan(cell)).digest).toBe(first.digest);
+  });
+
+  test('chooses the size of its ranges by the first ones, then by earlier batches, also where a worker makes it', async () => {
+    const fleet = await makeFleet({ orgs: 7_000, rollout: '{ batchSize: 1000 }' });
+    const cell = fleet.cell(0);
+    const config = { ...fleet.config, rollout: { ...fleet.config.rollout, batchSize: 'auto' as const } };
+    const asked = { config, card: cell.card, save: 'plan' } as const;
+    const { batchSize } = await planDataCenter(fleet.engine, { ...asked, dataCenter: cell.dataCenter.id });
+    expect(batchSize).toEqual({ orgs: expect.any(Number), basis: 'planning', perOrgUs: expect.any(Number) });
+    expect(await cell.sql('select orgs from credit_rollout.plan_ranges order by range_no limit 3')).toEqual(
+      [2_000, 2_000, 2_000].map((orgs) => ({ orgs })),
+    );
+    await fleet.apply(cell);
+    expect(await fleet.drive()).toEqual(['done']);
+    await cell.sql('update public.orgs set agents = agents + 40');
+    await requestApply(fleet.engine, { ...asked, dataCenters: [cell.dataCenter], reason: null });
+    expect(await fleet.drive()).toEqual(['done']);
+    expect(await cell.sql('select sizing, range_size from credit_rollout.plan_requests order by plan_id')).toEqual([
+      { sizing: 'fixed', range_size: 1_000 },
+      { sizing: 'auto', range_size: 10_000 },
+    ]);
+    const chosen = `select counts -> 'batchSize' as chosen from credit_rollout.plans order by plan_id desc limit 1`;
+    expect(await one(cell, chosen)).toEqual({
+      chosen: { orgs: expect.any(Number), basis: 'batches', perOrgUs: expect.any(Number) },
+    });
   });
 
   test('decides the same for every org and takes the same canaries however many lanes plan', async () => {

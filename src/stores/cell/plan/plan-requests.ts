@@ -7,6 +7,8 @@ export interface PlanRequest {
   readonly planId: bigint;
   readonly cardHash: string;
   readonly rangeSize: number;
+  /** `auto`: whoever makes the plan chooses the size. */
+  readonly sizing: 'auto' | 'fixed';
   readonly author: string;
   /** Error code of the attempt that failed; null: none has failed. */
   readonly failure: string | null;
@@ -17,7 +19,7 @@ type RequestRow = Omit<PlanRequest, 'planId'> & { readonly planId: string };
 const toRequest = (row: RequestRow): PlanRequest => ({ ...row, planId: BigInt(row.planId) });
 
 const REQUEST = `
-select r.plan_id, r.card_hash, r.range_size, r.author, r.failure from credit_rollout.plan_requests r`;
+select r.plan_id, r.card_hash, r.range_size, r.sizing, r.author, r.failure from credit_rollout.plan_requests r`;
 
 const NOT_MADE = 'not exists (select from credit_rollout.plans p where p.plan_id = r.plan_id)';
 
@@ -26,20 +28,22 @@ export async function requestPlan(
   tx: CellTransaction,
   request: Omit<PlanRequest, 'planId' | 'failure'>,
 ): Promise<bigint> {
-  const values = { card_hash: request.cardHash, range_size: request.rangeSize, author: request.author };
+  const { cardHash, rangeSize, sizing, author } = request;
+  const values = { card_hash: cardHash, range_size: rangeSize, sizing, author };
   const open = await findRow<{ readonly planId: string }>(
     tx,
     `select r.plan_id from credit_rollout.plan_requests r
      where ${NOT_MADE} and r.failure is null
-       and r.card_hash = :card_hash and r.range_size = :range_size and r.author = :author
+       and r.card_hash = :card_hash and r.range_size = :range_size and r.sizing = :sizing
+       and r.author = :author
      order by r.plan_id desc limit 1`,
     values,
   );
   if (open !== undefined) return BigInt(open.planId);
   const added = await selectRow<{ readonly planId: string }>(
     tx,
-    `insert into credit_rollout.plan_requests (plan_id, card_hash, range_size, author)
-     values (nextval('credit_rollout.plan_ids'), :card_hash, :range_size, :author) returning plan_id`,
+    `insert into credit_rollout.plan_requests (plan_id, card_hash, range_size, sizing, author)
+     values (nextval('credit_rollout.plan_ids'), :card_hash, :range_size, :sizing, :author) returning plan_id`,
     values,
   );
   return BigInt(added.planId);
