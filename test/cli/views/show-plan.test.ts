@@ -59,7 +59,10 @@ describe('showPlan', () => {
 
   test.each([
     [{ orgs: 6_000, basis: 'batches', perOrgUs: 25 }, '6,000 orgs each, by what an org took in earlier batches'],
-    [{ orgs: 4_500, basis: 'planning', perOrgUs: 33.3 }, 'each, by the speed at which this plan was made: 33.3 µs an'],
+    [
+      { orgs: 4_500, basis: 'planning', perOrgUs: 33.3 },
+      '4,500 orgs each, by the speed at which this plan was made: 33.3 µs an',
+    ],
     [{ orgs: 2_000, basis: 'planning', perOrgUs: null }, '2,000 orgs each: there were too few to measure'],
     [{ orgs: 100, basis: 'configured', perOrgUs: null }, '100 orgs each, as configured'],
   ] as const)('says how many orgs a batch has, and why: %j', (batchSize, says) => {
