@@ -341,7 +341,6 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     plan_id: 'primary key; the number that the plan will have',
     card_hash: 'the card to plan with',
     range_size: 'orgs per range; where the size is chosen, for workers of an earlier version',
-    sizing: '`auto`: who makes the plan chooses the size; `fixed`: `range_size`',
     author: 'who asked for it',
     requested_at: 'when',
     failure: 'code of why it could not be made; null: it could, or is not made yet',

@@ -1,5 +1,6 @@
 // Stages, intents and holds against the code; transitions and meanings of holds are generated.
 import { describe, expect, test } from 'vitest';
+import { FAILURES } from '../../src/domain/rollout/failure.js';
 import { HOLD_CODES } from '../../src/domain/rollout/hold.js';
 import { INTENTS, STAGES } from '../../src/domain/rollout/stage.js';
 import { listTables, readDocument, readSection, readTable, unquote } from './read-document.js';
@@ -10,6 +11,12 @@ const column = (heading: string): readonly string[] => readTable(text, heading).
 describe('docs/reference/stages-and-holds.md', () => {
   test('lists every stage in order', () => {
     expect(column('Stages')).toEqual([...STAGES]);
+  });
+
+  test('lists every cause of a failure with its meaning', () => {
+    const rows = readTable(text, 'Failures').map(([code = '', meaning = '']) => [unquote(code), meaning]);
+    const { 'the name of a constraint': _, ...causes } = Object.fromEntries(rows);
+    expect(causes).toEqual(FAILURES);
   });
 
   test('lists every intent', () => {

@@ -1,6 +1,6 @@
 // What is told to webhooks, and the message about it. Data centers, codes and counts only: a message leaves the house.
-import { ERRORS, type ErrorCode } from '../../kernel/error-codes.js';
 import { showCheckNumber } from '../checks/check.js';
+import { FAILURES, isFailure } from '../rollout/failure.js';
 import { byCommand, formatRelease, HOLD_CODES, HOLDS, type HoldCode } from '../rollout/hold.js';
 
 export const WEBHOOK_EVENT_KINDS = [
@@ -112,7 +112,7 @@ function describeEvent(event: WebhookEvent): string {
 /** The code to look up, and its sentence where this version knows it. */
 function describeFailure({ failure }: WebhookEvent): string {
   if (failure === null) return '';
-  return ` ${Object.hasOwn(ERRORS, failure) ? `${ERRORS[failure as ErrorCode].meaning} ` : ''}(${failure})`;
+  return isFailure(failure) ? ` Why: ${FAILURES[failure]} (${failure}).` : ` (${failure})`;
 }
 
 const showLoosened = ({ code, value }: WebhookEvent): string =>

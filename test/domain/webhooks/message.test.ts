@@ -1,9 +1,9 @@
 // What a webhook is told: one sentence that needs no documentation, the command, and a signature that others verify.
 import { describe, expect, test } from 'vitest';
+import { FAILURES } from '../../../src/domain/rollout/failure.js';
 import { HOLD_CODES, HOLDS } from '../../../src/domain/rollout/hold.js';
 import { createMessage, type WebhookEvent } from '../../../src/domain/webhooks/event.js';
 import { signMessage } from '../../../src/domain/webhooks/sign-message.js';
-import { ERRORS } from '../../../src/kernel/error-codes.js';
 
 const since = new Date('2026-05-04T10:00:00Z');
 const event: WebhookEvent = {
@@ -63,10 +63,10 @@ describe('createMessage', () => {
     expect(textOf({ kind: 'stage.changed', code: 'failed', value: 'migrating' })).toBe(
       'eu is at stage failed now; it was at migrating.\nNext: credit-rollout status',
     );
-    expect(textOf({ kind: 'stage.changed', code: 'failed', value: 'verifying', failure: 'source_changed' })).toBe(
-      `eu is at stage failed now; it was at verifying. ${ERRORS.source_changed.meaning} (source_changed)` +
-        '\nNext: credit-rollout status',
-    );
+    for (const [failure, meaning] of Object.entries(FAILURES))
+      expect(textOf({ kind: 'stage.changed', code: 'failed', value: 'verifying', failure })).toBe(
+        `eu is at stage failed now; it was at verifying. Why: ${meaning} (${failure}).\nNext: credit-rollout status`,
+      );
     expect(textOf({ kind: 'stage.changed', code: 'failed', value: 'verifying', failure: 'of_a_newer_version' })).toBe(
       'eu is at stage failed now; it was at verifying. (of_a_newer_version)\nNext: credit-rollout status',
     );

@@ -1,6 +1,7 @@
 // What happens is told: every hold code and every stage, once while the receiver answers, in order, and never lost while
 // it does not.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { FAILURES } from '../../../src/domain/rollout/failure.js';
 import { HOLD_CODES, HOLDS } from '../../../src/domain/rollout/hold.js';
 import { STAGES } from '../../../src/domain/rollout/stage.js';
 import { deliverWebhooks } from '../../../src/engine/webhooks/deliver.js';
@@ -109,10 +110,12 @@ describe('what is told', () => {
       expect(receiver.received.at(-1)).toMatchObject({ type: 'stage.changed', data: { code: to, value: from } });
     }
     expect(new Set(receiver.received.map(({ data }) => data.code))).toEqual(new Set(STAGES));
-    await fleet.control(`update credit_rollout_control.data_centers set stage = 'migrating'`);
-    await fleet.control(`update credit_rollout_control.data_centers set stage = 'failed', failure = 'mismatch'`);
-    await deliver(receiver);
-    expect(receiver.received.at(-1)).toMatchObject({ data: { code: 'failed', failure: 'mismatch' } });
+    for (const failure of [...Object.keys(FAILURES), 'allotments_follow_rule']) {
+      await fleet.control(`update credit_rollout_control.data_centers set stage = 'migrating'`);
+      await fleet.control(`update credit_rollout_control.data_centers set stage = 'failed', failure = $1`, [failure]);
+      await deliver(receiver);
+      expect(receiver.received.at(-1)).toMatchObject({ data: { code: 'failed', failure, needs_person: true } });
+    }
     for (const column of ['gate_latched_at', 'gate_swept_at'])
       await fleet.control(`update credit_rollout_control.data_centers set ${column} = now()`);
     await fleet.control('alter table credit_rollout_control.data_centers enable trigger user');
