@@ -1,6 +1,6 @@
 // The options of `npm run bench -- …`. Parses arguments; starts nothing.
 import { parseArgs } from 'node:util';
-import type { BatchSetting } from '../../src/domain/plan/batch-size.js';
+import type { BatchSetting } from '../../src/domain/config/rollout-config.js';
 import { RolloutError } from '../../src/kernel/rollout-error.js';
 
 /** Contenders of a comparison, in the order in which they run. */

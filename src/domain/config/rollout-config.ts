@@ -1,6 +1,5 @@
 // The type of a valid rollout.config.yaml. Types and constants only, so that importing it loads no parser.
 import type { CheckSpec } from '../checks/check.js';
-import type { BatchSetting } from '../plan/batch-size.js';
 import type { WindowSpec } from '../windows/windows.js';
 
 /**
@@ -13,6 +12,9 @@ export interface ConfigUrl {
 /** Who approves a plan inside its guard-rails: the program, or always a person. */
 export const APPROVAL_MODES = ['auto', 'required'] as const;
 export type ApprovalMode = (typeof APPROVAL_MODES)[number];
+
+/** Orgs per batch, or `auto`: planning measures and chooses. */
+export type BatchSetting = number | 'auto';
 
 /** Limits outside which a person must approve a plan. Left out: no limit. */
 export interface GuardRails {

@@ -1,9 +1,11 @@
 // Chooses how many orgs a batch of a plan has, from what an org costs in this cell, so that batches end in time on slow
 // machines too. The plan pins it: its ranges are the batches of the run.
-import type { MeasuredBatch } from './estimate-duration.js';
 
-/** As configured: orgs per batch, or `auto`: planning measures and chooses. */
-export type BatchSetting = number | 'auto';
+/** A batch that ran in this cell, or ranges that were planned. */
+export interface MeasuredBatch {
+  readonly durationMs: number;
+  readonly orgs: number;
+}
 
 /** A chosen size lies between these, in orgs. */
 export const CHOSEN_SIZES = { least: 500, most: 10_000 } as const;

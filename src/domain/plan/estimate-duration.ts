@@ -1,5 +1,6 @@
 // Estimates how long the apply of a plan will take, as a range, and from what. Never claims more than was measured.
 import { estimateRemaining } from '../time/estimate.js';
+import type { MeasuredBatch } from './batch-size.js';
 import type { DurationEstimate } from './plan-report.js';
 
 /**
@@ -8,12 +9,6 @@ import type { DurationEstimate } from './plan-report.js';
 const APPLY_OVER_PLANNING = 3;
 /** Without measured batches, the apply may take twice the likely time. */
 const UNMEASURED_SPREAD = 2;
-
-/** A batch that ran in this cell. */
-export interface MeasuredBatch {
-  readonly durationMs: number;
-  readonly orgs: number;
-}
 
 export interface DurationQuestion {
   /** Orgs that are to be written. */

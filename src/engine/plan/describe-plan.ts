@@ -1,7 +1,7 @@
 // The report of a plan, from what was read for it. Pure.
-import type { BatchSize } from '../../domain/plan/batch-size.js';
+import type { BatchSize, MeasuredBatch } from '../../domain/plan/batch-size.js';
 import { countPlan } from '../../domain/plan/count-plan.js';
-import { estimateDuration, type MeasuredBatch } from '../../domain/plan/estimate-duration.js';
+import { estimateDuration } from '../../domain/plan/estimate-duration.js';
 import { readGuardRails } from '../../domain/plan/guard-rails.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { CellRow } from '../../stores/cell/identity.js';

@@ -1,6 +1,5 @@
 // What a plan is made with, and what is called while it is made.
-import type { GuardRails } from '../../domain/config/rollout-config.js';
-import type { BatchSetting } from '../../domain/plan/batch-size.js';
+import type { BatchSetting, GuardRails } from '../../domain/config/rollout-config.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import type { SaveOrgs } from './export-orgs.js';
 

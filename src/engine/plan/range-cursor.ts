@@ -1,7 +1,6 @@
 // Cuts a cell's source into consecutive ranges that cover every possible id, for connections that take them
 // concurrently.
-import { type BatchSize, CHOSEN_SIZES } from '../../domain/plan/batch-size.js';
-import type { MeasuredBatch } from '../../domain/plan/estimate-duration.js';
+import { type BatchSize, CHOSEN_SIZES, type MeasuredBatch } from '../../domain/plan/batch-size.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import type { KeyRange } from '../../stores/cell/key-range.js';
 import { listSourceRangeEnds } from '../../stores/cell/source-ranges.js';

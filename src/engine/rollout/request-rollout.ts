@@ -1,7 +1,7 @@
 // Requests the rollout of data centers: pins the instants once, and writes the request. The scheduler starts the runs.
 import { toSections } from '../../domain/config/policy.js';
-import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
-import { type BatchSetting, CHOSEN_SIZES } from '../../domain/plan/batch-size.js';
+import type { BatchSetting, DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
+import { CHOSEN_SIZES } from '../../domain/plan/batch-size.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { adviseFitting } from '../../domain/rollout/fitting-verbs.js';
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';

@@ -15,8 +15,14 @@ describe('parseRolloutConfig', () => {
   );
 
   test.each([
-    ['batchSize: "10k"', 'rollout.batchSize (line 6) is "10k", but it must be auto, or a whole number from 100 to 100000.'],
-    ['batchSize: Auto', 'rollout.batchSize (line 6) is "Auto", but it must be auto, or a whole number from 100 to 100000.'],
+    [
+      'batchSize: "10k"',
+      'rollout.batchSize (line 6) is "10k", but it must be auto, or a whole number from 100 to 100000.',
+    ],
+    [
+      'batchSize: Auto',
+      'rollout.batchSize (line 6) is "Auto", but it must be auto, or a whole number from 100 to 100000.',
+    ],
     ['batchSize: 0', 'rollout.batchSize (line 6) is 0, but it must be auto, or a whole number from 100 to 100000.'],
     ['lanes: 33', 'rollout.lanes (line 6) is 33, but it must be a whole number from 1 to 32.'],
     ['approval: never', 'rollout.approval (line 6) is "never", but it must be one of auto, required.'],
