@@ -1,17 +1,10 @@
 // Measures the checks of a cell, and decides by them how many lanes may work: one sampling by one worker. Every worker
 // asks for its turn; what is not measured in time holds by itself.
-import { type CellCheck, holdsReads, isBuiltIn } from '../../domain/checks/check.js';
+import { type BuiltInCheck, type CellCheck, holdsReads, isBuiltIn } from '../../domain/checks/check.js';
 import { decideThrottle, UNDECIDED } from '../../domain/checks/decide-throttle.js';
 import { type CheckReading, parseQueryValue } from '../../domain/checks/reading.js';
 import { toKnownCode } from '../../domain/rollout/cell-code.js';
-import {
-  beginReadOnly,
-  inSavepoint,
-  type Mark,
-  readBuiltIn,
-  readCheckQuery,
-  saveMarks,
-} from '../../stores/cell/batch/built-in-checks.js';
+import { beginReadOnly, inSavepoint, readBuiltIn, readCheckQuery } from '../../stores/cell/batch/built-in-checks.js';
 import {
   claimSampling,
   type Measured,
@@ -26,6 +19,8 @@ import { classifyFailure } from '../../stores/postgres-failure.js';
 
 /** One reading may take so long. */
 const STATEMENT_MS = 1_000;
+/** A reading that a crash takes is made again: no lane waits for a disk, or a standby, because of it. */
+const LOSSY = { durable: false } as const;
 const SCOPES: readonly ThrottleScope[] = ['write', 'read'];
 
 /**
@@ -33,16 +28,19 @@ const SCOPES: readonly ThrottleScope[] = ['write', 'read'];
  * that cannot be read is stored as such; throws only where the cell itself cannot be worked with.
  */
 export async function sampleChecks(cell: CellDatabase, everyMs: number): Promise<boolean> {
-  const sampling = await cell.inTransaction('worker', (tx) => claimSampling(tx, everyMs), { source: 'unread' });
+  const sampling = await cell.inTransaction('worker', (tx) => claimSampling(tx, everyMs), {
+    ...LOSSY,
+    source: 'unread',
+  });
   if (sampling === undefined) return false;
-  const { measured, marks } = await cell.inTransaction('worker', (tx) => measureAll(tx, sampling.checks), {
+  const measured = await cell.inTransaction('worker', (tx) => measureAll(tx, sampling.checks), {
     statementMs: STATEMENT_MS,
   });
-  return cell.inTransaction('worker', async (tx) => {
-    const saved = await saveSampling(tx, sampling.at, measured, decideBoth(sampling, measured));
-    if (saved && marks.length > 0) await saveMarks(tx, marks);
-    return saved;
-  });
+  return cell.inTransaction(
+    'worker',
+    (tx) => saveSampling(tx, sampling.at, measured, decideBoth(sampling, measured)),
+    LOSSY,
+  );
 }
 
 /** By the cell's clock at the begin of the sampling: a slow one makes what it found older, never younger. */
@@ -58,34 +56,57 @@ function decideBoth(sampling: Sampling, measured: readonly Measured[]): readonly
   });
 }
 
-async function measureAll(
-  tx: CellTransaction,
-  checks: readonly StoredCheck[],
-): Promise<{ readonly measured: readonly Measured[]; readonly marks: readonly Mark[] }> {
+async function measureAll(tx: CellTransaction, checks: readonly StoredCheck[]): Promise<readonly Measured[]> {
   await beginReadOnly(tx);
+  const builtIn = await measureTogether(
+    tx,
+    checks.flatMap(({ name, query }) => (query === null && isBuiltIn(name) ? [name] : [])),
+  );
   const measured: Measured[] = [];
-  const marks: Mark[] = [];
-  for (const check of checks) {
-    const { mark, ...one } = await measure(tx, check);
-    measured.push(one);
-    if (mark?.measured !== undefined || mark?.lsn !== undefined) marks.push(mark);
-  }
-  return { measured, marks };
+  for (const check of checks) measured.push(builtIn.get(check.name) ?? (await measure(tx, check)));
+  return measured;
+}
+
+/** The built-in checks at once; none where one of them fails, so that each is measured apart. */
+async function measureTogether(
+  tx: CellTransaction,
+  names: readonly BuiltInCheck[],
+): Promise<ReadonlyMap<string, Measured>> {
+  const measureEach = async (): Promise<ReadonlyMap<string, Measured>> => {
+    const measured = new Map<string, Measured>();
+    for (const name of names) measured.set(name, await measureBuiltIn(tx, name));
+    return measured;
+  };
+  if (names.length < 2) return new Map();
+  return inSavepoint(tx, measureEach).catch((error: unknown) => {
+    rethrowLost(error);
+    return new Map();
+  });
+}
+
+async function measureBuiltIn(tx: CellTransaction, name: BuiltInCheck): Promise<Measured> {
+  const { reading, mark } = await readBuiltIn(tx, name);
+  return { name, value: reading.value, error: reading.code, mark };
 }
 
 /** Never throws for what one check meets. */
-async function measure(tx: CellTransaction, check: StoredCheck): Promise<Measured & { readonly mark?: Mark }> {
+async function measure(tx: CellTransaction, check: StoredCheck): Promise<Measured> {
   const { name, query, limit } = check;
   try {
     if (query !== null) return { name, ...toMeasured(await readCheckQuery(tx, query), limit) };
     if (!isBuiltIn(name)) return { name, value: null, error: 'missing' };
-    const { reading, mark } = await inSavepoint(tx, () => readBuiltIn(tx, name));
-    return { name, value: reading.value, error: reading.code, mark };
+    return await inSavepoint(tx, () => measureBuiltIn(tx, name));
   } catch (error) {
-    const { sqlstate, kind } = classifyFailure(error);
-    if (kind === 'unreachable' || kind === 'retry') throw error;
+    const { sqlstate, kind } = rethrowLost(error);
     return { name, value: null, error: toKnownCode(sqlstate ?? kind) };
   }
+}
+
+/** What an error is; throws it where the cell itself cannot be worked with. */
+function rethrowLost(error: unknown): ReturnType<typeof classifyFailure> {
+  const failure = classifyFailure(error);
+  if (failure.kind === 'unreachable' || failure.kind === 'retry') throw error;
+  return failure;
 }
 
 const toMeasured = (value: unknown, limit: number | null): Pick<Measured, 'value' | 'error'> => {

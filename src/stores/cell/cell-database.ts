@@ -18,12 +18,13 @@ export interface CellDatabase {
    * Runs `fn` in one READ COMMITTED transaction as `role`; `state` is the one that reads and changes fence, gate and
    * runs, but no org: `fencer`, or `operator` in a person's command. A statement is cancelled after `statementMs`
    * (default 2,000). Throws login_too_strong where code in the source would get the rights of a strong login, unless
-   * `source` says that nothing is read of it.
+   * `source` says that nothing is read of it. A commit that is not `durable` waits for no disk and no standby: a crash
+   * may take it.
    */
   inTransaction<T>(
     role: CellRole | 'state',
     fn: (tx: CellTransaction) => Promise<T>,
-    limits?: { readonly statementMs?: number; readonly source?: 'read' | 'unread' },
+    limits?: { readonly statementMs?: number; readonly source?: 'read' | 'unread'; readonly durable?: boolean },
   ): Promise<T>;
   /** As the login itself, for `init`, `detach` and `doctor`; a statement waits for a lock for 2 s at most. */
   asOwner<T>(fn: (tx: CellTransaction) => Promise<T>): Promise<T>;
@@ -69,14 +70,12 @@ export function createCellDatabase(db: Knex, dataCenter: string): CellDatabase {
   const checkReader = createReaderCheck(dataCenter, transaction);
   return {
     dataCenter,
-    inTransaction: async (asked, fn, { statementMs = 2_000, source = 'read' } = {}) => {
+    inTransaction: async (asked, fn, { statementMs = 2_000, source = 'read', durable = true } = {}) => {
       const role = asked === 'state' ? 'fencer' : asked;
       if (source === 'read' && READ_NO_SOURCE.every((other) => other !== role)) await checkReader();
       return transaction(async (tx) => {
-        await execute(
-          tx,
-          `${OWN_SETTINGS};set local role "${cellRoleName(dataCenter, role)}";${limitsSql(Math.trunc(statementMs))}`,
-        );
+        const limits = `${limitsSql(Math.trunc(statementMs))}${durable ? '' : ';set local synchronous_commit = off'}`;
+        await execute(tx, `${OWN_SETTINGS};set local role "${cellRoleName(dataCenter, role)}";${limits}`);
         return fn(tx);
       });
     },

@@ -65,8 +65,10 @@ const READINGS: Readonly<Record<BuiltInCheck, string>> = {
         and c.mark_at > clock_timestamp() - interval '1 min'`,
   // for a second or longer, in this database, on something else than an advisory lock
   lockWaits: `select count(distinct l.pid)::float8 as value, null as code
-    from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a on a.pid = l.pid and a.datname = current_database()
-    where not l.granted and l.locktype <> 'advisory' and l.waitstart < clock_timestamp() - interval '1 s'`,
+    from pg_catalog.pg_locks l
+    where not l.granted and l.locktype <> 'advisory' and l.waitstart < clock_timestamp() - interval '1 s'
+      and exists (select from pg_catalog.pg_stat_get_activity(l.pid) a
+        join pg_catalog.pg_database d on d.oid = a.datid where d.datname = current_database())`,
   batchTime: `select coalesce(percentile_cont(0.9) within group (order by b.duration_ms), 0)::float8 as value,
       null as code
     from (select b.duration_ms from credit_rollout.batches b join credit_rollout.fence f on f.run_id = b.run_id
@@ -97,27 +99,10 @@ export async function readBuiltIn(
   return { reading: { value, code }, mark: { name, measured, lsn: mark ?? undefined } };
 }
 
-/** One more calm time of the probe where no batch of ours ended just now; a place in the WAL where there is one. */
-export async function saveMarks(tx: CellTransaction, marks: readonly Mark[]): Promise<void> {
-  await execute(
-    tx,
-    `update credit_rollout.checks c
-     set calm_ms = case when m.measured is null or exists (
-           select from credit_rollout.batches b join credit_rollout.fence f on f.run_id = b.run_id
-           where b.done_at > clock_timestamp() - interval '5 s') then c.calm_ms
-         else (m.measured || c.calm_ms)[1:15] end,
-       mark_lsn = coalesce(m.lsn::pg_lsn, c.mark_lsn),
-       mark_at = case when m.lsn is null then c.mark_at else clock_timestamp() end
-     from jsonb_to_recordset(:marks::jsonb) m (name text, measured float8, lsn text) where m.name = c.name`,
-    { marks: JSON.stringify(marks) },
-  );
-}
-
 /** Makes the transaction read only, so that nothing in it can write. */
 export async function beginReadOnly(tx: CellTransaction): Promise<void> {
-  await execute(tx, 'set transaction read only');
-  // the first snapshot: from here on nothing can make the transaction write
-  await execute(tx, 'select');
+  // the first snapshot: from there on nothing can make the transaction write
+  await execute(tx, 'set transaction read only; select');
 }
 
 /** Runs `read` and undoes what it did: settings, locks and a failed statement, so that the next one can run. */

@@ -2,9 +2,10 @@
 // seal of a run; one worker at a time writes what it measured. Numbers and codes only, one row per check.
 import type { CheckInCell } from '../../../domain/checks/check-limit.js';
 import type { Throttle } from '../../../domain/checks/decide-throttle.js';
-import { execute, findRow, selectRows } from '../../query.js';
+import { execute, findRow, selectRow, selectRows } from '../../query.js';
 import type { Seal } from '../../seal.js';
 import type { CellTransaction } from '../cell-database.js';
+import type { Mark } from './built-in-checks.js';
 
 /** `write`: batches that write; `read`: the verification, which obeys fewer checks. */
 export type ThrottleScope = 'write' | 'read';
@@ -85,7 +86,33 @@ export interface Measured {
   readonly name: string;
   readonly value: number | null;
   readonly error: string | null;
+  /** What is compared with the next time. */
+  readonly mark?: Mark;
 }
+
+// One more calm time of the probe where no batch of ours ended just now; a place in the WAL where there is one.
+const SAVE = `
+with decided as (
+  update credit_rollout.throttle t
+  set lanes = d.lanes, good_samples = d.good_samples, changed_at = d.changed_at, slowed = d.slowed,
+    sampled_at = :at::timestamptz
+  from jsonb_to_recordset(:decided::jsonb)
+    d (scope text, lanes float8, good_samples integer, changed_at timestamptz, slowed boolean)
+  where t.scope = d.scope and (select w.looked_at from credit_rollout.throttle w where w.scope = 'write')
+    = :at::timestamptz
+  returning t.scope),
+stored as (
+  update credit_rollout.checks c
+  set value = m.value, error = m.error, sampled_at = :at::timestamptz,
+    calm_ms = case when m.measured is null or exists (
+        select from credit_rollout.batches b join credit_rollout.fence f on f.run_id = b.run_id
+        where b.done_at > clock_timestamp() - interval '5 s') then c.calm_ms
+      else (m.measured || c.calm_ms)[1:15] end,
+    mark_lsn = coalesce(m.lsn::pg_lsn, c.mark_lsn),
+    mark_at = case when m.lsn is null then c.mark_at else clock_timestamp() end
+  from jsonb_to_recordset(:measured::jsonb) m (name text, value float8, error text, measured float8, lsn text)
+  where m.name = c.name and exists (select from decided))
+select exists (select from decided) as saved`;
 
 /** Stores what a sampling found. False, and nothing is written: somebody who began later was faster. */
 export async function saveSampling(
@@ -94,34 +121,18 @@ export async function saveSampling(
   measured: readonly Measured[],
   throttles: readonly StoredThrottle[],
 ): Promise<boolean> {
-  const decided = await execute(
-    tx,
-    `update credit_rollout.throttle t
-     set lanes = d.lanes, good_samples = d.good_samples, changed_at = d.changed_at, slowed = d.slowed,
-       sampled_at = :at::timestamptz
-     from jsonb_to_recordset(:decided::jsonb)
-       d (scope text, lanes float8, good_samples integer, changed_at timestamptz, slowed boolean)
-     where t.scope = d.scope and (select w.looked_at from credit_rollout.throttle w where w.scope = 'write')
-       = :at::timestamptz`,
-    {
-      at: at.toISOString(),
-      decided: JSON.stringify(
-        throttles.map(({ scope, lanes, goodSamples, changedAt, slowed }) => ({
-          ...{ scope, lanes, slowed },
-          good_samples: goodSamples,
-          changed_at: changedAt?.toISOString() ?? null,
-        })),
-      ),
-    },
-  );
-  if (decided === 0) return false;
-  await execute(
-    tx,
-    `update credit_rollout.checks c set value = m.value, error = m.error, sampled_at = :at::timestamptz
-     from jsonb_to_recordset(:measured::jsonb) m (name text, value float8, error text) where m.name = c.name`,
-    { at: at.toISOString(), measured: JSON.stringify(measured) },
-  );
-  return true;
+  const { saved } = await selectRow<{ readonly saved: boolean }>(tx, SAVE, {
+    at: at.toISOString(),
+    decided: JSON.stringify(
+      throttles.map(({ scope, lanes, goodSamples, changedAt, slowed }) => ({
+        ...{ scope, lanes, slowed },
+        good_samples: goodSamples,
+        changed_at: changedAt?.toISOString() ?? null,
+      })),
+    ),
+    measured: JSON.stringify(measured.map(({ mark, ...one }) => ({ ...mark, ...one }))),
+  });
+  return saved;
 }
 
 /** How long ago a range of a run was verified last, in ms; undefined: none was. */
