@@ -91,6 +91,7 @@ const SAME_ON_EVERY_VERSION = [
   [
     'Our own processes die here. What a dead one leaves in a database is in apply-batches and databases-away.',
     'test/faults/workers.test.ts',
+    'test/faults/sampler.test.ts',
   ],
   [
     'Clocks are wrong here, of our processes and of a server. What they are compared with is in cutover/gate-latch.',
