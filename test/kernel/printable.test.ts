@@ -20,6 +20,8 @@ describe('toPrintable', () => {
     ['\u009b35m', '\\u009b35m'],
     ['gro\u202ess', 'gro\\u202ess'],
     ['a\u200bb', 'a\\u200bb'],
+    // unseen where a font lacks it, and no default-ignorable one
+    ['a\ufff9b', 'a\\ufff9b'],
     ['\u{e0041}', '\\u{e0041}'],
     ['\ud800', '\\ud800'],
     ['\u0301a', '\\u0301a'],

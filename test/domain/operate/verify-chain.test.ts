@@ -144,6 +144,17 @@ describe('the chain of the audit', () => {
     );
   });
 
+  test('finds a gap whose last link was written anew, by a head that was kept', () => {
+    const links = chain([true, true, false]);
+    const [, last, third] = links;
+    if (last === undefined || third === undefined) throw new Error('there are three links');
+    const forged = { kind: 'gap', first: 1n, last: last.link, hash: 'f'.repeat(64) } as const;
+    const heads = [{ link: last.link, hash: last.hash }];
+    const end = { head: headOf(links), unchained: null, heads };
+    expect(verify([forged, third], end)).toMatchObject({ kind: 'broken', link: last.link, code: 'rewritten' });
+    expect(verify([{ ...forged, hash: last.hash }, third], end)).toMatchObject({ kind: 'intact' });
+  });
+
   test('names an entry without a link', () => {
     const links = chain([false]);
     expect(verify(links, { head: headOf(links), unchained: 9n })).toEqual({

@@ -99,6 +99,16 @@ describe('decideOrg on floors', () => {
     expect(expectDecided(decide({ inputs, gate })).allotment.floor).toBe(150_000n);
   });
 
+  test('goes by what the gate answered, whatever the clocks say of when it was', () => {
+    const [before, after] = [-1, 1].map((ms) => new Date(CUTOVER.getTime() + ms));
+    const floorOf = (model: 'legacy' | 'credits', at: Date | undefined) => {
+      const gate = { ...SWEPT, decidedAt: at ?? null, model };
+      return expectDecided(decide({ inputs: makeOrg({ createdAt: at ?? null }), gate })).allotment.floor;
+    };
+    expect(floorOf('legacy', after)).toBe(150_000n);
+    expect(floorOf('credits', before)).toBeNull();
+  });
+
   test('raises to exactly twice the floor by the formula, and proposes one more', () => {
     const prior = makePrior({ agents: 100n });
     expect(later(prior, { agents: 200n }, OPEN)).toMatchObject({ proposedFloor: null, allotment: { floor: 100_000n } });

@@ -42,6 +42,11 @@ describe('decideCaps', () => {
     expect([falls, lapses, gone]).toEqual(answers);
   });
 
+  test('never heals what only a new card lowers, but where a person accepted it', () => {
+    expect(decideCaps({ ...NONE, falls: 1 }, UNSET).card).toBe('propose');
+    expect(decideCaps({ ...NONE, falls: 1 }, { ...UNSET, falls: 'accepted' }).card).toBe('heal');
+  });
+
   test('names the limit that was passed, with both numbers', () => {
     expect(decideCaps({ ...NONE, lapses: 7, gone: 2_000 }, { ...UNSET, maxLapsed: 5 }).reasons).toEqual([
       '7 orgs would lapse, above 5',

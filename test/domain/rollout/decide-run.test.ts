@@ -37,6 +37,7 @@ describe('decideStep: a run', () => {
       ['open_fence open'],
     ],
     ['migrating opens again for another run’s fence', 'migrating', cell({ fence: { runId: 4n } }), ['open_fence open']],
+    ['migrating opens again for another epoch', 'migrating', cell({ fence: { epoch: 4n } }), ['open_fence open']],
     ['migrating opens again where the cell lost the run', 'migrating', cell({ run: null }), ['open_fence open']],
     ['migrating closes the fence when nothing is pending', 'migrating', cell({ run: { pending: 0 } }), ['close_fence']],
     [
