@@ -83,6 +83,8 @@ export type { CellSchemaOptions } from './identity.js';
 
 import { measureSlowdown } from './slowdown.js';
 import { cutClaimedNames, limitCellTexts } from './texts.js';
+import { quickenUndo } from './undo-speed.js';
+import { keepUndoneAllotments } from './undone-allotments.js';
 import { letWorkersDrain } from './worker-meters.js';
 
 /** All migrations of a cell, oldest first. */
@@ -199,6 +201,8 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     restoreFloors,
     shortenChecksums(options),
     tellAdoptions,
+    keepUndoneAllotments,
+    quickenUndo,
     choosePlanSizes,
   ];
 }

@@ -20,6 +20,7 @@ export const SOURCE_FUNCTIONS = [
   'retire_allotments',
   'split_batch',
   'undo_range',
+  'undo_source',
   'undo_targets',
   'write_sign_ups',
 ] as const;

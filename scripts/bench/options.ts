@@ -14,8 +14,8 @@ export const CONTENDERS = [
 export type ContenderName = (typeof CONTENDERS)[number];
 
 /**
- * Modes of the product alone: cost per org by size, memory of a worker, what a plan and a night without changes cost,
- * how fast edits are followed, memory of the command line, how long it takes to start, what a sign-up costs, what a
+ * Modes of the product alone: cost per org by size, memory of a worker, what a plan, a night without changes and an undo
+ * cost, how fast edits are followed, memory of the command line, how long it takes to start, what a sign-up costs, what a
  * metered call costs, and what a rollout takes of the product's traffic.
  */
 export const MODES = [
@@ -24,6 +24,7 @@ export const MODES = [
   'plan',
   'feed',
   'reconcile',
+  'undo',
   'stream',
   'start',
   'signups',

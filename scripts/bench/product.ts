@@ -100,7 +100,8 @@ export async function measureProduct(bed: BenchBed, beside: Beside = nothingBesi
   }
 }
 
-async function waitForWorker(program: Program): Promise<void> {
+/** Until a worker of the cell has sent a heartbeat. */
+export async function waitForWorker(program: Program): Promise<void> {
   const alive = (): Promise<number> =>
     program.engine.cells.get(DATA_CENTER.id).inTransaction('fencer', async (tx) => (await readWorkers(tx)).alive);
   const deadline = Date.now() + 30_000;
@@ -151,7 +152,8 @@ async function rollOut(
   };
 }
 
-async function waitUntilResting(program: Program): Promise<DataCenterRow> {
+/** Until the data center rests, and nothing is asked for. */
+export async function waitUntilResting(program: Program): Promise<DataCenterRow> {
   for (;;) {
     const [row] = await program.engine.control.inTransaction(listDataCenters);
     if (row === undefined) throw new Error('control lost its data center');

@@ -23,6 +23,7 @@ import { measureSignUps } from './sign-ups.js';
 import { measureStarts, reportStarts } from './start.js';
 import { measureStream, reportStream, STREAM_FORMS, type StreamMeasure } from './stream.js';
 import { measureTraffic } from './traffic.js';
+import { measureUndos, reportUndoTimes } from './undo.js';
 
 export interface BenchRun {
   readonly server: BenchSite;
@@ -44,6 +45,7 @@ export async function runBench(run: BenchRun): Promise<readonly string[]> {
   if (run.options.mode === 'stream') return reportStream(await measureStreams(bed, run));
   if (run.options.mode === 'memory') return reportProduct(await repeatProduct(bed, run));
   if (run.options.mode === 'reconcile') return reportReconcile(await measureComparison(bed, run));
+  if (run.options.mode === 'undo') return reportUndoTimes(await measureUndos(bed, run));
   if (run.options.mode === 'traffic') return reportTraffic(await measureTraffic(bed, run.print));
   if (run.options.mode === 'feed') return reportFeed(await measureFeed(bed, run.print));
   return reportComparison(await compareContenders(bed, run.print));

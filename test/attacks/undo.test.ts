@@ -59,7 +59,7 @@ describe('no login of a cell', () => {
     for (const role of CELL_ROLES)
       for (const statement of [
         'delete from credit_rollout.allotments',
-        `select * from credit_rollout.take_back(${run?.id}, 1, '{1}', '{false}', '{9}')`,
+        `select * from credit_rollout.take_back(${run?.id}, 1, '{1}', '{false}', '{9}', '{0}')`,
         `select credit_rollout.lock_undo_range(${run?.id}, 1)`,
         `select credit_rollout.add_undo_range(1, 1, '{}', '{}', '{}', '{}')`,
         `insert into credit_rollout.undo_plans (undoes, author, reason) values (${run?.id}, 'x', 'y')`,

@@ -55,6 +55,7 @@ export const CELL_TABLES: Readonly<Record<string, Growth>> = {
   migrations_lock: 'fixed',
   allotments: 'orgs',
   allotment_changes: 'orgs',
+  undone_allotments: 'orgs',
   sign_ups: 'orgs',
   changed_orgs: 'time',
   rate_cards: 'people',

@@ -88,6 +88,18 @@ describe('the mode reconcile', () => {
   });
 });
 
+describe('the mode undo', () => {
+  test('takes back what the rollout before it has written, and compares their times', async () => {
+    await withServer('without', async (server) => {
+      const options = small('--only', 'undo', ...ONE_BATCH);
+      const text = (await runBench({ server, options, worker: 'inline', print: () => undefined })).join('\n');
+      // one in 250,000 is undecidable: none here
+      expect(text).toMatch(/^orgs undone: (999|1,000) of 1,000$/mu);
+      expect(text).toMatch(/^undo \/ apply: \d+\.\d\d \(goal: at most 1\.5\)/mu);
+    });
+  });
+});
+
 describe('the mode feed', () => {
   test('reports how fast a thousand edits are followed, both ways', async () => {
     await withServer('without', async (server) => {

@@ -45,7 +45,7 @@ export const PROMISE = [
     sql: `select a.org_id, a.version from credit_rollout.allotments a
       where a.version <> 1 + (select count(*) from credit_rollout.allotment_changes c
         where c.org_id = a.org_id and c.operation = 'update' and c.change_id > coalesce((select max(d.change_id)
-          from credit_rollout.allotment_changes d where d.org_id = a.org_id and d.operation = 'delete'), 0))`,
+          from credit_rollout.org_changes d where d.org_id = a.org_id and d.operation = 'delete'), 0))`,
   },
   {
     id: 'I6',

@@ -26,8 +26,8 @@ const WORK = [
     sql: `select run_id, org_id from credit_rollout.allotment_changes where run_id is not null and operation = 'update'
       group by 1, 2 having count(*) > 1
       union all
-      select c.run_id, c.org_id from credit_rollout.allotment_changes c
-      where c.run_id is not null and (c.before ->> 'run_id')::bigint = c.run_id`,
+      select c.run_id, c.org_id from credit_rollout.org_changes c
+      where c.run_id is not null and c.written_by = c.run_id`,
   },
   {
     id: 'I8',
@@ -93,12 +93,12 @@ const WORK = [
           and not exists (select from credit_rollout.batches l where l.run_id = b.run_id and a.org_id = any (l.org_ids)
             and (b.kind = 'range' or b.kind = 'canary' and l.kind = 'follow_up'))) w
       where b.state = 'done' and (w.orgs, w.total) is distinct from (b.inserted + b.raised, b.total_credits)
-        and not exists (select from credit_rollout.allotment_changes c where ${WITHIN('c.org_id')} and c.changed_at > b.done_at)
+        and not exists (select from credit_rollout.org_changes c where ${WITHIN('c.org_id')} and c.changed_at > b.done_at)
         and not exists (select from credit_rollout.runs u where u.run_id = b.run_id and u.kind = 'undo')
       union all
       select b.run_id, b.batch_no from credit_rollout.batches b join credit_rollout.runs u on u.run_id = b.run_id and u.kind = 'undo'
       cross join lateral (select count(*) as orgs, coalesce(sum((c.before ->> 'total_credits')::numeric), 0) as total
-        from credit_rollout.allotment_changes c where c.run_id = b.run_id and ${WITHIN('c.org_id')}) w
+        from credit_rollout.org_changes c where c.run_id = b.run_id and ${WITHIN('c.org_id')}) w
       where b.state = 'done' and (w.orgs, w.total) is distinct from (b.raised, b.total_credits)
       union all
       select run_id, batch_no from credit_rollout.batches

@@ -3,7 +3,7 @@ import { ACTIVE_CARD, FLOOR, MAX, RESTING } from './decided.js';
 
 /** A change `c` is the last of its org, and took its allotment: we retired it or somebody deleted it. */
 const LAST_DELETED = `c.operation = 'delete' and c.cause <> 'undo'
-  and not exists (select from credit_rollout.allotment_changes n where n.org_id = c.org_id and n.change_id > c.change_id)`;
+  and not exists (select from credit_rollout.org_changes n where n.org_id = c.org_id and n.change_id > c.change_id)`;
 // the key of the history, so that a key range reaches its index; then the columns in the order of allotments
 const LAST_IMAGES = `
 select c.org_id, b.edition, b.paid, b.agents, b.light_agents, b.negotiated_limit, b.base_credits, b.variable_credits,

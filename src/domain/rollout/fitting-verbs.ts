@@ -1,28 +1,42 @@
 // Which commands fit where a data center is now: for whoever gave one that does not. Decides nothing itself; a test
 // compares it with what each command refuses at each stage.
 import { type Advice, advise, command } from '../../kernel/advice.js';
+import { UNDOABLE_STAGES } from './decide-undo.js';
 import { type Intent, RESTING_STAGES, type Stage } from './stage.js';
 
-export const STAGE_VERBS = ['apply', 'pause', 'resume', 'abort', 'retry', 'reconcile', 'repair', 'detach'] as const;
+export const STAGE_VERBS = [
+  'apply',
+  'pause',
+  'resume',
+  'abort',
+  'retry',
+  'reconcile',
+  'repair',
+  'undo',
+  'detach',
+] as const;
 export type StageVerb = (typeof STAGE_VERBS)[number];
 
 export interface VerbPosition {
   readonly stage: Stage;
   readonly intent: Intent;
   readonly requestedAt: Date | null;
+  /** When its cut-over became final. */
+  readonly gateLatchedAt: Date | null;
 }
 
 /** Those that would change something now. */
-export function listFittingVerbs({ stage, intent, requestedAt }: VerbPosition): readonly StageVerb[] {
+export function listFittingVerbs({ stage, intent, requestedAt, gateLatchedAt }: VerbPosition): readonly StageVerb[] {
   const underWay = requestedAt !== null || !RESTING_STAGES.includes(stage);
   const fits: Readonly<Record<StageVerb, boolean>> = {
     apply: !underWay,
     pause: (underWay || stage === 'done') && intent !== 'abort',
     resume: intent === 'pause',
-    abort: underWay || stage === 'failed',
+    abort: (underWay && stage !== 'undoing') || stage === 'failed',
     retry: stage === 'failed' && requestedAt === null,
     reconcile: stage === 'done',
     repair: requestedAt === null && (stage === 'done' || stage === 'aborted' || stage === 'failed'),
+    undo: requestedAt === null && gateLatchedAt === null && UNDOABLE_STAGES.includes(stage),
     detach: !underWay,
   };
   return STAGE_VERBS.filter((verb) => fits[verb]);
@@ -54,6 +68,8 @@ function commandOf(verb: StageVerb, dc: string): ReturnType<typeof command> {
       return command`reconcile --dc ${dc}`;
     case 'repair':
       return command`repair --dc ${dc}`;
+    case 'undo':
+      return command`undo --dc ${dc}`;
     case 'detach':
       return command`detach --dc ${dc}`;
   }

@@ -6,7 +6,6 @@ import { adviseFitting } from '../../domain/rollout/fitting-verbs.js';
 import { decidePauseEnd, type PauseEnd } from '../../domain/rollout/pause-end.js';
 import type { PauseReading } from '../../domain/rollout/snapshot.js';
 import { type Intent, RESTING_STAGES, SLOT_STAGES, type Stage } from '../../domain/rollout/stage.js';
-import { advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { listFenceHolders } from '../../stores/cell/batch/fence.js';
 import type { LockHolder } from '../../stores/cell/lock-holders.js';
@@ -153,7 +152,9 @@ async function isCellIdle(
 
 /** Throws wrong_stage, with the stage, for a command that does not fit it. */
 function rejectUnfit(
-  row: Pick<DataCenterRow, 'id'> & Pick<RolloutPosition, 'stage' | 'intent'> & Pick<RequestedRollout, 'requestedAt'>,
+  row: Pick<DataCenterRow, 'id' | 'gateLatchedAt'> &
+    Pick<RolloutPosition, 'stage' | 'intent'> &
+    Pick<RequestedRollout, 'requestedAt'>,
   intent: Intent,
 ): void {
   const underWay = row.requestedAt !== null || !RESTING_STAGES.includes(row.stage);
@@ -173,7 +174,7 @@ function rejectUnfit(
   if (row.stage === 'undoing' && intent === 'abort')
     throw new RolloutError('wrong_stage', {
       message: `Data center "${row.id}" is being undone, which cannot be aborted halfway.`,
-      next: advise`To stop it for now: ${command`pause --dc ${row.id}`}`,
+      next: adviseFitting(row.id, row),
     });
   if (row.intent === 'abort' && intent !== 'abort')
     throw new RolloutError('wrong_stage', {

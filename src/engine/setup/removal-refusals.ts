@@ -77,6 +77,8 @@ const END_OF_RUN = 'Wait until it has ended.';
 
 function listUnderWay({ id, stage, requestedAt }: Resting): readonly RemovalRefusal[] {
   if (requestedAt === null && RESTING_STAGES.includes(stage)) return [];
+  // nobody aborts an undo
+  if (stage === 'undoing') return [{ found: `it is being undone (stage ${stage})`, next: END_OF_RUN }];
   return [
     {
       found: `a rollout of it is under way or requested (stage ${stage})`,

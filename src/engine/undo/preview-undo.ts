@@ -1,6 +1,8 @@
 // The dry run of an undo: what it would do now, range by range, and whether it is possible. Writes nothing.
 import { UNDOABLE_STAGES } from '../../domain/rollout/decide-undo.js';
-import { advise, command } from '../../kernel/advice.js';
+import { adviseFitting } from '../../domain/rollout/fitting-verbs.js';
+import { type Advice, advise, command } from '../../kernel/advice.js';
+import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { readGate } from '../../stores/cell/cutover/gate.js';
 import { rejectChangedSource } from '../../stores/cell/identity.js';
@@ -71,13 +73,13 @@ export async function previewUndo(
   const falling: UndoneOrg[] = [];
   const conflicts: UndoneOrg[] = [];
   for (const range of await cell.inTransaction('override', (tx) => listRangesOf(tx, undoes))) {
-    const listed = limit - Math.min(falling.length, conflicts.length);
-    const found = await cell.inTransaction('override', (tx) => previewUndoRange(tx, undoes, range, listed), {
+    const wanted = { falling: limit - falling.length, left: limit - conflicts.length };
+    const found = await cell.inTransaction('override', (tx) => previewUndoRange(tx, undoes, range, wanted), {
       statementMs: STATEMENT_MS,
     });
     counts = addCounts(counts, found.counts);
-    falling.push(...found.falling.slice(0, limit - falling.length));
-    conflicts.push(...found.left.slice(0, limit - conflicts.length));
+    falling.push(...found.falling);
+    conflicts.push(...found.left);
     onProgress(counts.orgs);
   }
   return { ...emptyReport(row), undoes, counts, falling, conflicts };
@@ -127,17 +129,23 @@ export async function readUndoable(
 /** Throws undo_refused where something is under way or asked for. */
 export async function rejectUndoNow(
   tx: ControlTransaction,
-  { id, stage, requestedAt }: Pick<DataCenterRow, 'id' | 'stage' | 'requestedAt'>,
+  row: Pick<DataCenterRow, 'id' | 'stage' | 'intent' | 'requestedAt' | 'gateLatchedAt'>,
 ): Promise<void> {
+  const { id, stage, requestedAt } = row;
   const open = await findOpenUndo(tx, id);
   const resting = UNDOABLE_STAGES.includes(stage) || stage === 'undone';
   if (open === undefined && resting && requestedAt === null) return;
   const why =
-    open !== undefined
+    open !== undefined && resting
       ? `${open.requestedBy} has asked for an undo already`
       : `it is at stage ${stage}${requestedAt === null ? '' : ', and a rollout is requested'}`;
   throw new RolloutError('undo_refused', {
     message: `Data center "${id}" cannot be undone now: ${why}.`,
-    next: advise`See: ${command('status')}`,
+    next: open !== undefined && resting ? adviseWithdrawal(open) : adviseFitting(id, row),
   });
 }
+
+const adviseWithdrawal = ({ dataCenter, undoId }: { readonly dataCenter: string; readonly undoId: bigint }): Advice => {
+  const id = showProposalId({ kind: 'undo', dataCenter, proposalId: undoId });
+  return advise`To withdraw it before it begins: ${command`undo --dc ${dataCenter} --withdraw ${id} --reason TEXT`}`;
+};

@@ -24,6 +24,7 @@ import { retryRun } from '../../../src/engine/rollout/retry-run.js';
 import { detachCell } from '../../../src/engine/setup/detach-cell.js';
 import { removeFromFleet } from '../../../src/engine/setup/remove-data-center.js';
 import { uninstallCell } from '../../../src/engine/setup/uninstall-cell.js';
+import { requestUndo } from '../../../src/engine/undo/request-undo.js';
 import { isRolloutError } from '../../../src/kernel/rollout-error.js';
 import { sampleCard } from '../../domain/rate-card/sample-card.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
@@ -51,6 +52,7 @@ const VERBS: Readonly<Record<StageVerb, (revision?: number) => Promise<unknown>>
   retry: (revision) => retryRun(fleet.engine, dc(), reason, { revision }),
   reconcile: (revision) => requestReconcile(fleet.engine, { dataCenter: dc(), reason, revision }),
   repair: (revision) => executeRepair(fleet.engine, { dataCenter: dc(), reason, revision }),
+  undo: () => requestUndo(fleet.engine, { dataCenter: dc(), limit: 0, reason }),
   detach: () => detachCell(fleet.engine, dc(), reason),
 };
 
@@ -83,16 +85,19 @@ describe('a command in a stage that it does not fit', () => {
     for (const intent of ['run', 'pause', 'abort'] as const)
       for (const requested of [false, true]) {
         if (intent === 'abort' && !requested) continue;
-        const position = { stage, intent, requestedAt: requested ? new Date(0) : null };
+        const position = { stage, intent, requestedAt: requested ? new Date(0) : null, gateLatchedAt: null };
         const fitting = listFittingVerbs(position);
-        // what would go on after it was accepted is tested elsewhere; these two are harmless when repeated
+        // what would go on after it was accepted is tested elsewhere; these are harmless when repeated
         const refused = STAGE_VERBS.filter((verb) => !fitting.includes(verb) && !isHarmless(verb, position));
         await place(stage, intent, requested);
         const before = await everything();
         for (const verb of refused) {
           const { code, next } = await outcomeOf(VERBS[verb]());
           const at = [stage, intent, requested, verb];
-          expect([...at, code]).toEqual([...at, expect.stringMatching(/^(wrong_stage|data_center_busy)$/u)]);
+          expect([...at, code]).toEqual([
+            ...at,
+            expect.stringMatching(/^(wrong_stage|data_center_busy|undo_refused)$/u),
+          ]);
           const named = STAGE_VERBS.filter((one) => next.includes(`credit-rollout ${one} --dc ${dc()}`));
           expect([...at, named]).toEqual([...at, fitting]);
         }
@@ -100,11 +105,45 @@ describe('a command in a stage that it does not fit', () => {
       }
   });
 
-  /** Resume of what runs, and abort of what was aborted, are what was asked for. */
+  test.each(STAGES)('%s refuses cutover execute and remove, where they do not fit, in the same way', async (stage) => {
+    for (const requested of [false, true]) {
+      const position = {
+        stage,
+        intent: 'run',
+        requestedAt: requested ? new Date(0) : null,
+        gateLatchedAt: null,
+      } as const;
+      const fitting = listFittingVerbs(position);
+      await place(stage, 'run', requested);
+      const before = await everything();
+      // no instant is configured, so no stage fits a cut-over; a data center at rest would be removed
+      const refused = [
+        await outcomeOf(executeCutover(fleet.engine, { dataCenter: dc(), reason })),
+        ...(fitting.includes('detach')
+          ? []
+          : [await outcomeOf(removeFromFleet(fleet.engine, { dataCenter: dc(), cell: 'asked', reason }))]),
+      ];
+      for (const { code, next } of refused) {
+        expect([stage, requested, code]).toEqual([stage, requested, expect.stringMatching(/_refused$/u)]);
+        const named = STAGE_VERBS.filter((one) => next.includes(`credit-rollout ${one} --dc ${dc()}`));
+        expect([stage, requested, named.filter((one) => !fitting.includes(one))]).toEqual([stage, requested, []]);
+      }
+      expect(await everything()).toBe(before);
+    }
+  });
+
+  test('an undo does not fit once the cut-over is final', () => {
+    const done = { stage: 'done', intent: 'run', requestedAt: null } as const;
+    expect(listFittingVerbs({ ...done, gateLatchedAt: null })).toContain('undo');
+    expect(listFittingVerbs({ ...done, gateLatchedAt: new Date(0) })).not.toContain('undo');
+  });
+
+  const HARMLESS = ['abort aborted', 'undo undone'];
+  /** Resume of what runs, abort of what was aborted and undo of what was undone are what was asked for. */
   const isHarmless = (verb: StageVerb, position: VerbPosition): boolean =>
     verb === 'resume'
       ? position.intent === 'run' && !listFittingVerbs(position).includes('apply')
-      : verb === 'abort' && position.stage === 'aborted' && position.requestedAt === null;
+      : position.requestedAt === null && HARMLESS.includes(`${verb} ${position.stage}`);
 });
 
 describe('a command with a revision that is not the present one', () => {

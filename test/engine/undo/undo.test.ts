@@ -74,7 +74,7 @@ describe('requestUndo', () => {
     );
     expect(await capacitiesOf(fleet)).toEqual(expected);
     expect(await allotmentsOf(fleet)).toEqual([]);
-    expect(await fleet.cell(0).sql(`select distinct cause, operation from credit_rollout.allotment_changes`)).toEqual([
+    expect(await fleet.cell(0).sql(`select distinct cause, operation from credit_rollout.org_changes`)).toEqual([
       { cause: 'undo', operation: 'delete' },
     ]);
     await fleet.expectInvariants();

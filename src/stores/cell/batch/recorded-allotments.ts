@@ -7,7 +7,7 @@ import { type KeyRange, rangeCondition, storedRangeCondition } from '../key-rang
 /** A part of WITH: the newest change of each org in the range. */
 export const NEWEST_CHANGES = (within: string): string => `
 newest as materialized (
-  select distinct on (c.org_id) c.org_id, c.operation, c.version, c.cause from credit_rollout.allotment_changes c
+  select distinct on (c.org_id) c.org_id, c.operation, c.version, c.cause from credit_rollout.org_changes c
   where ${within} order by c.org_id, c.change_id desc)`;
 
 const IN_SOURCE = (id: string): string => `
@@ -29,7 +29,7 @@ const CORRECTED = `
     from credit_rollout.allotment_changes e
     cross join lateral jsonb_populate_record(null::credit_rollout.allotments, e.before) b
     where e.org_id = a.org_id and e.cause = 'manual edit' and e.change_id > coalesce((
-      select max(o.change_id) from credit_rollout.allotment_changes o
+      select max(o.change_id) from credit_rollout.org_changes o
       where o.org_id = a.org_id and o.cause <> 'manual edit'), 0)
     order by e.change_id limit 1)`;
 
@@ -135,8 +135,7 @@ with counted as (
 forms as (
   select a.org_id, null as change_id, a.run_id, a.version, null as operation from credit_rollout.allotments a
   union all
-  select c.org_id, c.change_id, (c.before ->> 'run_id')::bigint, c.version, c.operation
-  from credit_rollout.allotment_changes c),
+  select c.org_id, c.change_id, c.written_by, c.version, c.operation from credit_rollout.org_changes c),
 found as (
   select f.run_id, count(*) as orgs from (
     select o.*, lag(o.operation) over w as last_operation, lag(o.run_id) over w as last_run from forms o

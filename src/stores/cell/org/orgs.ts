@@ -130,7 +130,7 @@ interface StoredRow
 
 const HISTORY = `
 select h.operation, h.cause, h.changed_at, h.run_id, h.version, ${allotmentColumns('b')}
-from credit_rollout.allotment_changes h
+from credit_rollout.org_changes h
 cross join lateral jsonb_populate_record(null::credit_rollout.allotments, h.before) b
 where h.org_id = :org_id::credit_rollout.org_id order by h.change_id desc limit 20`;
 

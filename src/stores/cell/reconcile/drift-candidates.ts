@@ -18,13 +18,13 @@ const ORG = (row: string): string =>
 /** Updates since the row was last inserted. */
 const CHANGES_OF_ROW = `(select count(*) from credit_rollout.allotment_changes n
   where n.org_id = a.org_id and n.operation = 'update'
-    and n.change_id > coalesce((select max(x.change_id) from credit_rollout.allotment_changes x
+    and n.change_id > coalesce((select max(x.change_id) from credit_rollout.org_changes x
       where x.org_id = a.org_id and x.operation = 'delete'), 0))`;
 
 /** The floor before the first manual edit since our last own write. */
 const FLOOR_BEFORE_EDITS = `(select (e.before ->> 'floor')::bigint from credit_rollout.allotment_changes e
   where e.org_id = a.org_id and e.cause = 'manual edit' and e.operation = 'update'
-    and e.change_id > coalesce((select max(x.change_id) from credit_rollout.allotment_changes x
+    and e.change_id > coalesce((select max(x.change_id) from credit_rollout.org_changes x
       where x.org_id = a.org_id and x.cause <> 'manual edit'), 0)
   order by e.change_id limit 1)`;
 
@@ -70,10 +70,10 @@ left join (
 left join credit_rollout.allotments a on a.org_id = i.id
 left join credit_rollout.sign_ups u on u.org_id = i.id
 left join lateral (
-  select c.operation, c.cause from credit_rollout.allotment_changes c where c.org_id = i.id
+  select c.operation, c.cause from credit_rollout.org_changes c where c.org_id = i.id
   order by c.change_id desc limit 1) l on true
 left join lateral (
-  select b.total_credits, b.floor from credit_rollout.allotment_changes c
+  select b.total_credits, b.floor from credit_rollout.org_changes c
   cross join lateral jsonb_populate_record(null::credit_rollout.allotments, c.before) b
   where c.org_id = i.id and a.org_id is not null and not credit_rollout.is_intact(a) and credit_rollout.is_intact(b)
   order by c.change_id desc limit 1) o on true

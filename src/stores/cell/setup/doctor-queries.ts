@@ -122,8 +122,8 @@ const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readon
     on: 'credit_rollout.allotments',
     privileges: WRITE,
   })),
-  ...['credit_rollout.allotment_changes', 'credit_rollout.decision_log'].flatMap((on) =>
-    CELL_ROLES.map((role) => ({ role, on, privileges: WRITE })),
+  ...['credit_rollout.allotment_changes', 'credit_rollout.undone_allotments', 'credit_rollout.decision_log'].flatMap(
+    (on) => CELL_ROLES.map((role) => ({ role, on, privileges: WRITE })),
   ),
   { role: 'override', on: 'credit_rollout.overrides', privileges: ['delete', 'truncate'] },
   ...(['worker', 'planner', 'reader', 'fencer', 'operator', 'meter'] as const).flatMap((role) =>
@@ -166,6 +166,8 @@ const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readon
     'credit_rollout.source_orgs',
     'credit_rollout.allotments',
     'credit_rollout.allotment_changes',
+    'credit_rollout.org_changes',
+    'credit_rollout.undone_allotments',
     'credit_rollout.overrides',
     'credit_rollout.protected_orgs',
     'credit_rollout.plan_ranges',

@@ -91,7 +91,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     PLANS,
     PLAN_FUNCTIONS,
     // the check of the canary compares with what was stored before, and how it came about
-    'select on credit_rollout.allotment_changes, credit_rollout.overrides',
+    'select on credit_rollout.allotment_changes, credit_rollout.org_changes, credit_rollout.overrides',
     'update (failure) on credit_rollout.plan_requests',
     'insert, update (settled_at, settled) on credit_rollout.stale_orgs',
     // no canary has a protected org
@@ -121,7 +121,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'select on credit_rollout.protected_orgs',
     // a dry run of a reconciliation names causes from what was recorded
     'select (run_id, org_id, cause, proposes) on credit_rollout.drift',
-    'select on credit_rollout.allotment_changes, credit_rollout.waiting_floors',
+    'select on credit_rollout.allotment_changes, credit_rollout.org_changes, credit_rollout.waiting_floors',
     // whose busiest day needs more than the new total
     'select on credit_rollout.usage_peaks',
     'select (day) on credit_rollout.usage_days',
@@ -137,7 +137,8 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     RULE,
     RULE_INPUTS,
     CHECKSUMS,
-    'select on credit_rollout.allotment_changes, credit_rollout.org_capacity, credit_rollout.workers',
+    `select on credit_rollout.allotment_changes, credit_rollout.org_changes, credit_rollout.org_capacity,
+      credit_rollout.workers`,
     RETURNED,
     `select on credit_rollout.protected_orgs, credit_rollout.overrides, credit_rollout.drift,
        credit_rollout.waiting_floors, credit_rollout.repairs, credit_rollout.repaired_orgs`,
@@ -228,7 +229,7 @@ export const SOURCE_GRANTS = [
     credit_rollout.spent_of_timeouts, credit_rollout.onboard_org, credit_rollout.count_null_ids,
     credit_rollout.measure_one_org, credit_rollout.finish_override, credit_rollout.keep_left_out,
     credit_rollout.retire_gone, credit_rollout.lock_batch, credit_rollout.split_batch_at,
-    credit_rollout.undo_lineage, credit_rollout.undo_targets, credit_rollout.add_undo_range,
+    credit_rollout.undo_lineage, credit_rollout.undo_source, credit_rollout.undo_targets, credit_rollout.add_undo_range,
     credit_rollout.lock_undo_range, credit_rollout.take_back, credit_rollout.stored_details,
     credit_rollout.api_details, credit_rollout.returned_capacity`,
   `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.source_left_out,

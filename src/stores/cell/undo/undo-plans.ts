@@ -61,12 +61,12 @@ const TARGETS = `credit_rollout.undo_targets(:run_id::bigint, :lower_id::credit_
   :upper_id::credit_rollout.org_id) t`;
 const ORG = `t.org_id::text, t.verdict, t.paid, t.total_credits::text, t.becomes::text, t.written_total::text`;
 
-/** What an undo of the run would do in a range now, with up to `limit` orgs of each list. Writes nothing. */
+/** What an undo of the run would do in a range now, with up to so many orgs of each list. Writes nothing. */
 export async function previewUndoRange(
   tx: CellTransaction,
   runId: bigint,
   { lowerId, upperId }: Omit<KeyRange, 'onlyIds'>,
-  limit: number,
+  wanted: { readonly falling: number; readonly left: number },
 ): Promise<{
   readonly counts: UndoCounts;
   readonly falling: readonly UndoneOrg[];
@@ -85,15 +85,15 @@ export async function previewUndoRange(
      from ${TARGETS}`,
     values,
   );
-  const list = (where: string): Promise<readonly UndoneOrg[]> =>
+  const list = (where: string, limit: number): Promise<readonly UndoneOrg[]> =>
     selectRows<UndoneOrg>(tx, `select ${ORG} from ${TARGETS} where ${where} order by t.org_id limit :limit::int`, {
       ...values,
       limit,
     });
   return {
     counts,
-    falling: limit === 0 || counts.paidFalls === 0 ? [] : await list(`${FALLS} and t.paid`),
-    left: limit === 0 || counts.conflicts === 0 ? [] : await list(`not ${OURS}`),
+    falling: wanted.falling === 0 || counts.paidFalls === 0 ? [] : await list(`${FALLS} and t.paid`, wanted.falling),
+    left: wanted.left === 0 || counts.conflicts === 0 ? [] : await list(`not ${OURS}`, wanted.left),
   };
 }
 
