@@ -4,7 +4,8 @@ import { AUDIT } from './audit.mjs';
 import { DECISIONS } from './decisions.mjs';
 import { INSTANTS } from './instants.mjs';
 import { LIMITS } from './limits.mjs';
+import { REST } from './rest.mjs';
 import { VERIFY } from './verify.mjs';
 import { WRITES } from './writes.mjs';
 
-export const PLANTS = [...DECISIONS, ...VERIFY, ...LIMITS, ...INSTANTS, ...WRITES, ...AUDIT];
+export const PLANTS = [...DECISIONS, ...VERIFY, ...LIMITS, ...INSTANTS, ...WRITES, ...AUDIT, ...REST];

@@ -74,7 +74,6 @@ export const WRITES = [
       ');',
     ],
     'it takes back under a closed fence': [`where f.state = 'open' and r.run_id = run`, 'where r.run_id = run'],
-    'another run takes back': [` and r.kind = 'undo'\n`, '\n'],
   }),
   ...bugs('override', `${M}/override-role.ts`, DOORS, {
     'it is applied in a frozen cell': [

@@ -12,6 +12,7 @@ import { sealInCell } from '../../support/seal-in-cell.js';
 const MIGRATE = 1;
 const NIGHT = 2;
 const UNDO = 3;
+const SWEEP = 4;
 let cell: TestCell;
 
 interface State {
@@ -100,9 +101,9 @@ const DOORS: Readonly<
     not: [FROZEN, { fence: 'open' }, { fence: 'verifying' }, { singleWrites: false }, FAILED_OVER],
   },
   'a retirement of a night': {
-    passes: () => asks(`credit_rollout.repairs_open(${NIGHT}, true)`),
+    passes: () => asks('credit_rollout.repairs_open((select f.run_id from credit_rollout.fence f), true)'),
     in: { ...OPEN, run: NIGHT },
-    not: [FROZEN, CLOSES, { fence: 'verifying' }, OVER, { run: MIGRATE }],
+    not: [FROZEN, CLOSES, { fence: 'verifying' }, OVER, { run: MIGRATE }, { run: SWEEP }, { run: UNDO }],
   },
   'an undo': {
     passes: () => asks(`credit_rollout.undo_open(${UNDO}) is not null`),
@@ -159,6 +160,7 @@ beforeAll(async () => {
   for (const [run, kind] of [
     [NIGHT, 'reconcile'],
     [UNDO, 'undo'],
+    [SWEEP, 'sweep'],
   ] as const)
     await cell.rewritePast(`insert into credit_rollout.runs (run_id, kind, card_hash, batch_size, lanes, cut_at, undoes)
       select ${run}, '${kind}', r.card_hash, 10, 1, now(), ${kind === 'undo' ? MIGRATE : 'null'} from credit_rollout.runs r
