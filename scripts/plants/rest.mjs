@@ -15,7 +15,7 @@ const LATCH = 'test/engine/cutover/gate-latch.test.ts';
 const UNDO = 'test/attacks/undo.test.ts';
 
 export const REST = [
-  ...bugs('exit code', 'src/cli/terminal/exit-code.ts', SHOW, {
+  ...bugs('exit code', 'src/cli/terminal/exit-code.ts', [SHOW, 'test/cli/terminal/exit-code.test.ts'], {
     'what waits hides a mismatch': ['[1, 7, 6, 5, 4,', '[1, 7, 6, 4, 5,'],
     'an aborted data center is a success': [
       `if (dc.stage === 'aborted') return 1;`,

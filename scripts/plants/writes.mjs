@@ -137,7 +137,10 @@ export const WRITES = [
   }),
   ...bugs('apply', `${BATCH}/planned-writes.ts`, SINCE, {
     'a canary that has changed is written': ['on s.org_id = n.org_id and s.hash = n.hash', 'on s.org_id = n.org_id'],
-    'an org that came since is written': ['and (q.org_id is null or ${seenTerms', 'and (false or ${seenTerms'],
+    'an org that has changed is written': [
+      '\n    and not exists (select from changed c where c.org_id = n.org_id)`)}',
+      '`)}',
+    ],
   }),
   ...bugs('apply', 'src/engine/batch/write-batch.ts', SINCE, {
     'a range whose digest differs is written': ['found.digest === pin.digest && ', ''],
