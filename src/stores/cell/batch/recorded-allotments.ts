@@ -38,11 +38,18 @@ const INTACT = `coalesce(a.checksum = credit_rollout.checksum_of(a)
       or a.checksum = credit_rollout.earlier_checksum_of(a),
     a.computed_at < (select x.checksums_since from credit_rollout.cell x))`;
 
+const RUNS = (columns: string): string => `(select ${columns} from credit_rollout.runs r where r.kind = 'migrate')`;
+
+// Nearly all rows are of the newest run: only the others look theirs up.
+const OF_ANOTHER_CARD = `case when a.run_id = ${RUNS('max(r.run_id)')}
+      then a.rate_card <> ${RUNS('(array_agg(r.card_hash order by r.run_id desc))[1]')}
+      else a.run_id in ${RUNS('r.run_id')} and (a.run_id, a.rate_card) not in ${RUNS('r.run_id, r.card_hash')} end`;
+
 /** SQL: whether an allotment `a` is not what was recorded about it, and what that joins. */
 export const FOREIGN = {
   columns: `,
           (a.version <> case n.operation when 'update' then n.version + 1 else 1 end
-            or r.card_hash <> a.rate_card
+            or ${OF_ANOTHER_CARD}
             -- while no gate was ever armed, a paid org's first decision is its promise
             or n.operation is null and a.version = 1 and a.origin = 'migrated'
               and not exists (select from credit_rollout.gate where effective_at is not null)
@@ -50,8 +57,7 @@ export const FOREIGN = {
               and (a.floor, a.floor_edition) is distinct from (
                 case when a.paid then a.legacy_limit end, case when a.paid then a.edition end)
             or not (${INTACT}) and (${CORRECTED}) is not true) as is_foreign`,
-  joins: `left join newest n on n.org_id = a.org_id
-        left join credit_rollout.runs r on r.run_id = a.run_id and r.kind = 'migrate'`,
+  joins: 'left join newest n on n.org_id = a.org_id',
 } as const;
 
 /** SQL: the orgs of `newest` without a row, though no night retired it. */
