@@ -41,6 +41,7 @@ import { purgeCellNights } from './nights.js';
 import { leaveOddRowsOut } from './odd-rows.js';
 import { narrowOverrides } from './override-role.js';
 import { createCellPlans, createOverrides, pinRuns } from './plans.js';
+import { quickenChanges } from './quick-changes.js';
 import { createRangeFunctions } from './ranges.js';
 import { askReadsSource } from './reads-source.js';
 import { restoreEdited } from './repair.js';
@@ -204,5 +205,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     keepUndoneAllotments,
     quickenUndo,
     choosePlanSizes,
+    quickenChanges,
   ];
 }

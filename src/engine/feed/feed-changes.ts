@@ -20,6 +20,7 @@ import {
   readQueue,
   readUpdates,
   SearchTooSlow,
+  searchFeed,
 } from './feed-pages.js';
 
 export interface FeedOutcome {
@@ -57,11 +58,12 @@ export async function feedChanges(
   const total = { read: 0, raised: 0 };
   const began = clock.now().getTime();
   try {
-    for (let due: Due = pace === 'rests' ? 'rested' : 'all'; ; due = 'backlog') {
-      const run = await runOnce(context, due);
+    let run = await searchOnce(context, pace);
+    for (;;) {
       total.read += run.read;
       total.raised += run.raised;
       if (pace === 'rests' || !run.more) return { kind: 'read', ...total, pauseMs: run.pauseMs };
+      run = await readOn(context, run.left);
     }
   } catch (error) {
     if (error instanceof FeedStopped)
@@ -74,56 +76,82 @@ type FeedContext = PageContext & Pick<WorkerContext, 'log'>;
 type Run = Pick<FeedOutcome, 'read' | 'raised' | 'pauseMs'> & {
   /** Something waits. */
   readonly more: boolean;
+  readonly left: Taken;
 };
-
-/** What is read: what has rested enough; all; or what waits, without a search. */
-type Due = 'rested' | 'all' | 'backlog';
 
 /** A page, and how many orgs the next one decides. */
 type Taken = Omit<FeedPage, 'tookMs'> & { readonly pageSize: number };
 
-async function runOnce(context: FeedContext, due: Due): Promise<Run> {
-  const feed = await context.cell.inTransaction('worker', readFeed);
-  if (!feed.attached || feed.by === null) throw new FeedStopped('off');
-  if (!feed.open) throw new FeedStopped('closed');
-  const before: Taken = { ...feed, read: 0, raised: 0 };
-  const searches = due === 'all' || (due === 'rested' && feed.restMs === 0);
-  const newest = searches ? await timed(context, () => readNewest(context, feed)) : undefined;
-  const left = newest?.taken ?? before;
+/** A search, and a page of what waits, each where it has rested enough or is not to rest. */
+async function searchOnce(context: FeedContext, pace: FeedOptions['pace']): Promise<Run> {
+  const { taken: found, tookMs } = await timed(context, () => readNewest(context, pace));
+  const { feed, newest } = found;
+  const left = newest ?? { ...feed, read: 0, raised: 0 };
   const waits = left.queued || left.bulk;
-  const goesOn = waits && (due !== 'rested' || feed.backlogRestMs === 0);
+  const goesOn = waits && (pace === 'at_once' || feed.backlogRestMs === 0);
   const backlog = goesOn ? await timed(context, () => readBacklog(context, left)) : undefined;
+  const after = backlog?.taken ?? left;
   const rest = {
-    pageSize: (backlog?.taken ?? left).pageSize,
-    restMs: newest && decideRest(newest.tookMs, newest.taken.raised),
+    pageSize: after.pageSize,
+    restMs: newest && decideRest(tookMs, newest.raised),
     backlogRestMs: backlog && decideBacklogRest(backlog.tookMs),
   };
   const { restMs = feed.restMs, backlogRestMs = feed.backlogRestMs } = rest;
   // the shortest rest is everybody's, and need not be written every second
   const isKept = restMs > FEED_INTERVAL_MS || backlog !== undefined || rest.pageSize !== feed.pageSize;
-  if (due === 'rested' && isKept) await context.cell.inTransaction('worker', (tx) => savePace(tx, rest));
-  const after = backlog?.taken ?? left;
+  if (pace === 'rests' && isKept) await context.cell.inTransaction('worker', (tx) => savePace(tx, rest));
   return {
-    read: (newest?.taken.read ?? 0) + (backlog?.taken.read ?? 0),
-    raised: (newest?.taken.raised ?? 0) + (backlog?.taken.raised ?? 0),
+    read: (newest?.read ?? 0) + (backlog?.taken.read ?? 0),
+    raised: (newest?.raised ?? 0) + (backlog?.taken.raised ?? 0),
     more: after.queued || after.bulk,
+    left: after,
     pauseMs: Math.max(FEED_INTERVAL_MS, waits ? Math.min(restMs, backlogRestMs) : restMs),
   };
 }
 
-async function timed(
+/** The next page of what waits, without a rest. */
+async function readOn(context: FeedContext, before: Taken): Promise<Run> {
+  const left = await readBacklog(context, before);
+  return { ...left, more: left.queued || left.bulk, left, pauseMs: FEED_INTERVAL_MS };
+}
+
+async function timed<T>(
   { clock }: FeedContext,
-  read: () => Promise<Taken>,
-): Promise<{ readonly taken: Taken; readonly tookMs: number }> {
+  read: () => Promise<T>,
+): Promise<{ readonly taken: T; readonly tookMs: number }> {
   const began = clock.now().getTime();
   const taken = await read();
   return { taken, tookMs: clock.now().getTime() - began };
 }
 
-/** A search by updated_at, and the newest of what is recorded. */
-async function readNewest(context: FeedContext, feed: Feed): Promise<Taken> {
-  if (feed.by === 'triggers') return takeQueued(context, feed.pageSize, 'newest');
-  const updates = await takePage(context, feed.pageSize, readUpdates);
+/** `newest` undefined: the feed rests. */
+interface Newest {
+  readonly feed: Feed;
+  readonly newest: Taken | undefined;
+}
+
+/** A search by updated_at, and the newest of what is recorded; where an org stops it, as `takeBulk`. */
+async function readNewest(context: FeedContext, pace: FeedOptions['pace']): Promise<Newest> {
+  try {
+    const search = await searchFeed(context, pace === 'rests' ? 'rested' : 'at_once');
+    const { feed } = search;
+    if (search.kind === 'rests') return { feed, newest: undefined };
+    const taken = toTaken(search.page, feed.pageSize);
+    return { feed, newest: feed.by === 'triggers' ? taken : await addQueued(context, feed, taken) };
+  } catch (error) {
+    if (!isCausedByOrgs(error)) throw error;
+    const feed = await context.cell.inTransaction('worker', readFeed);
+    const limit = feed.pageSize;
+    if (feed.by === 'triggers')
+      return { feed, newest: await takeQueued(context, Math.ceil(limit / DIVISOR), 'newest') };
+    return {
+      feed,
+      newest: await addQueued(context, feed, toTaken(await readUpdates(context, { limit, act: 'queue' }), limit)),
+    };
+  }
+}
+
+async function addQueued(context: FeedContext, feed: Feed, updates: Taken): Promise<Taken> {
   if (!feed.queued) return updates;
   const queue = await takeQueued(context, updates.pageSize, 'newest');
   return { ...queue, read: updates.read + queue.read, raised: updates.raised + queue.raised };
@@ -131,7 +159,7 @@ async function readNewest(context: FeedContext, feed: Feed): Promise<Taken> {
 
 /** The oldest of what is recorded; then a page by id. */
 const readBacklog = (context: FeedContext, { queued, pageSize }: Taken): Promise<Taken> =>
-  queued ? takeQueued(context, pageSize, 'oldest') : takePage(context, pageSize, readBulk);
+  queued ? takeQueued(context, pageSize, 'oldest') : takeBulk(context, pageSize);
 
 const toTaken = ({ tookMs, ...page }: FeedPage, limit: number): Taken => ({
   ...page,
@@ -142,16 +170,12 @@ const isCausedByOrgs = (error: unknown): boolean =>
   !(error instanceof SearchTooSlow) && (isRowFailure(error) || CAUSED_BY_ORGS.includes(classifyFailure(error).kind));
 
 /** Where one of its orgs stops it, they are recorded: smaller pages of them find the one. */
-async function takePage(
-  context: FeedContext,
-  limit: number,
-  read: typeof readUpdates | typeof readBulk,
-): Promise<Taken> {
+async function takeBulk(context: FeedContext, limit: number): Promise<Taken> {
   try {
-    return toTaken(await read(context, { limit, act: 'raise' }), limit);
+    return toTaken(await readBulk(context, { limit, act: 'raise' }), limit);
   } catch (error) {
     if (!isCausedByOrgs(error)) throw error;
-    return toTaken(await read(context, { limit, act: 'queue' }), limit);
+    return toTaken(await readBulk(context, { limit, act: 'queue' }), limit);
   }
 }
 

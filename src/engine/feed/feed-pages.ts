@@ -58,12 +58,23 @@ interface PageOptions {
 }
 
 /** Throws FeedStopped. */
-async function enterFeed(tx: CellTransaction): Promise<Feed> {
+async function openFeed(tx: CellTransaction): Promise<Feed> {
   await lockFenceShared(tx);
   const feed = await readFeed(tx);
   if (!feed.attached || feed.by === null) throw new FeedStopped('off');
   if (!feed.open) throw new FeedStopped('closed');
+  return feed;
+}
+
+/** Throws FeedStopped where another worker reads. */
+async function lockReading(tx: CellTransaction): Promise<void> {
   if (!(await lockFeed(tx))) throw new FeedStopped('busy');
+}
+
+/** Throws FeedStopped. */
+async function enterFeed(tx: CellTransaction): Promise<Feed> {
+  const feed = await openFeed(tx);
+  await lockReading(tx);
   return feed;
 }
 
@@ -90,31 +101,58 @@ async function raise(
   return { raised, tookMs: readTime() };
 }
 
-/** The orgs that were updated since the last search. What is not decided at once waits, or is read by id. */
-export function readUpdates(context: PageContext, { limit, act }: PageOptions): Promise<FeedPage> {
+/** What a search saw of the feed, and its page; `rests`: it has not rested enough, and nothing was read. */
+export type Search = { readonly feed: Feed } & (
+  | { readonly kind: 'read'; readonly page: FeedPage }
+  | { readonly kind: 'rests' }
+);
+
+/** One transaction, since most searches find nothing: who has rested enough searches, and who is told to, `at_once`. */
+export function searchFeed(context: PageContext, when: 'rested' | 'at_once'): Promise<Search> {
   return context.cell.inTransaction('worker', async (tx) => {
-    const feed = await enterFeed(tx);
-    const reading = await beginReading(tx, feed.at);
-    const readTime = startTimer(context.clock);
-    const found = await listUpdates(tx, reading, feed.at);
-    const lookMs = readTime();
-    const queue = found.length > limit && (await isQueueFull(tx)) ? 'full' : 'open';
-    const { first, queued, bulk, readPast } = sortEdits(found, { pageSize: limit, queue });
-    const page = act === 'raise' ? await raise(context, tx, feed, first) : { raised: 0, tookMs: 0 };
-    // the newest last: they are taken first
-    await queueEdits(tx, act === 'queue' ? [...queued, ...first] : queued);
-    if (bulk !== null) await addBulk(tx, { from: bulk.from ?? reading.from, to: bulk.to });
-    if (readPast !== null) await saveReadPast(tx, readPast);
-    const when = found.length > 0 || reading.ended ? 'now' : 'seldom';
-    await saveReading(tx, reading, { at: feed.at, lookMs, when });
-    if (feed.failure !== null) await saveFeedFailure(tx, null);
-    return {
-      ...page,
-      read: found.length,
-      queued: feed.queued || queued.length > 0 || act === 'queue',
-      bulk: feed.bulk || bulk !== null,
-    };
+    const feed = await openFeed(tx);
+    if (when === 'rested' && feed.restMs > 0) return { kind: 'rests', feed };
+    await lockReading(tx);
+    const options = { limit: feed.pageSize, act: 'raise' } as const;
+    const page =
+      feed.by === 'triggers'
+        ? await takeQueue(context, tx, feed, { ...options, from: 'newest' })
+        : await takeUpdates(context, tx, feed, options);
+    return { kind: 'read', feed, page };
   });
+}
+
+/** The orgs that were updated since the last search. What is not decided at once waits, or is read by id. */
+export function readUpdates(context: PageContext, options: PageOptions): Promise<FeedPage> {
+  return context.cell.inTransaction('worker', async (tx) => takeUpdates(context, tx, await enterFeed(tx), options));
+}
+
+async function takeUpdates(
+  context: PageContext,
+  tx: CellTransaction,
+  feed: Feed,
+  { limit, act }: PageOptions,
+): Promise<FeedPage> {
+  const reading = await beginReading(tx, feed.at);
+  const readTime = startTimer(context.clock);
+  const found = await listUpdates(tx, reading, feed.at);
+  const lookMs = readTime();
+  const queue = found.length > limit && (await isQueueFull(tx)) ? 'full' : 'open';
+  const { first, queued, bulk, readPast } = sortEdits(found, { pageSize: limit, queue });
+  const page = act === 'raise' ? await raise(context, tx, feed, first) : { raised: 0, tookMs: 0 };
+  // the newest last: they are taken first
+  await queueEdits(tx, act === 'queue' ? [...queued, ...first] : queued);
+  if (bulk !== null) await addBulk(tx, { from: bulk.from ?? reading.from, to: bulk.to });
+  if (readPast !== null) await saveReadPast(tx, readPast);
+  const when = found.length > 0 || reading.ended ? 'now' : 'seldom';
+  await saveReading(tx, reading, { at: feed.at, lookMs, when });
+  if (feed.failure !== null) await saveFeedFailure(tx, null);
+  return {
+    ...page,
+    read: found.length,
+    queued: feed.queued || queued.length > 0 || act === 'queue',
+    bulk: feed.bulk || bulk !== null,
+  };
 }
 
 // `init` and `doctor` measure the same statement
@@ -123,22 +161,27 @@ const listUpdates = (tx: CellTransaction, reading: Reading, at: string): ReturnT
     throw classifyFailure(cause).kind === 'too_slow' ? new SearchTooSlow('updates', cause) : cause;
   });
 
+type QueueOptions = PageOptions & { readonly from: 'newest' | 'oldest' };
+
 /** Recorded edits; a page that was full is taken to leave others. */
-export function readQueue(
+export function readQueue(context: PageContext, options: QueueOptions): Promise<FeedPage> {
+  return context.cell.inTransaction('worker', async (tx) => takeQueue(context, tx, await enterFeed(tx), options));
+}
+
+async function takeQueue(
   context: PageContext,
-  { limit, act, from }: PageOptions & { readonly from: 'newest' | 'oldest' },
+  tx: CellTransaction,
+  feed: Feed,
+  { limit, act, from }: QueueOptions,
 ): Promise<FeedPage> {
-  return context.cell.inTransaction('worker', async (tx) => {
-    const feed = await enterFeed(tx);
-    const { edits, orgIds } = await takeRecordedEdits(tx, { limit, from });
-    const page = act === 'raise' ? await raise(context, tx, feed, orgIds) : { raised: 0, tookMs: 0 };
-    const queued = edits === limit;
-    if (!queued && feed.by === 'triggers') {
-      await markEditsRead(tx);
-      if (feed.failure !== null) await saveFeedFailure(tx, null);
-    }
-    return { ...page, read: edits, queued, bulk: feed.bulk };
-  });
+  const { edits, orgIds } = await takeRecordedEdits(tx, { limit, from });
+  const page = act === 'raise' ? await raise(context, tx, feed, orgIds) : { raised: 0, tookMs: 0 };
+  const queued = edits === limit;
+  if (!queued && feed.by === 'triggers') {
+    await markEditsRead(tx);
+    if (feed.failure !== null) await saveFeedFailure(tx, null);
+  }
+  return { ...page, read: edits, queued, bulk: feed.bulk };
 }
 
 /** The next page by id of what was touched in bulk. */

@@ -20,24 +20,11 @@ export interface EditedOrgs {
   readonly by: DecideBy;
 }
 
-/** Those of these orgs that have an allotment which the rule now raises. */
-export async function listRaises(tx: CellTransaction, { orgIds, by }: EditedOrgs): Promise<readonly string[]> {
-  if (orgIds.length === 0) return [];
-  const raised = await selectRows<{ orgId: string }>(tx, `select d.org_id::text from ${raises(by)}`, {
-    org_ids: orgIds,
-  });
-  return raised.map(({ orgId }) => orgId);
-}
-
-export interface Raise {
-  readonly orgId: string;
-  readonly stored: ComparedInputs;
-  readonly found: ComparedInputs;
-}
-
 const inputs = (row: string): string =>
   `${row}.org_id::text, ${row}.edition, ${row}.paid, ${row}.agents, ${row}.light_agents, ${row}.additional_credits,
    ${row}.negotiated_limit, ${row}.floor`;
+
+type VersionedRow = InputsRow & { readonly version: number };
 
 interface InputsRow {
   readonly orgId: string;
@@ -50,20 +37,46 @@ interface InputsRow {
   readonly floor: string | null;
 }
 
-/** The raises among locked allotments, with the stored and the found inputs: their causes are named from these. */
-export async function readRaises(tx: CellTransaction, { orgIds, by }: EditedOrgs): Promise<readonly Raise[]> {
-  const found = await selectRows<InputsRow>(tx, `select ${inputs('d')} from ${raises(by)}`, { org_ids: orgIds });
-  const stored = await selectRows<InputsRow>(
+/** An org that the rule raises, with the inputs that the source has now. */
+export interface Raise {
+  readonly orgId: string;
+  readonly found: ComparedInputs;
+  /** Of its allotment, when the rule was asked. */
+  readonly version: number;
+}
+
+/** Those of these orgs that have an allotment which the rule now raises. */
+export async function listRaises(tx: CellTransaction, { orgIds, by }: EditedOrgs): Promise<readonly Raise[]> {
+  if (orgIds.length === 0) return [];
+  // `offset 0`: one allotment at a time by its key, whatever number of raises the server expects
+  const rows = await selectRows<VersionedRow>(
     tx,
-    `select ${inputs('a')} from credit_rollout.allotments a
-     where a.org_id = any (:org_ids::credit_rollout.org_id[])`,
+    `select ${inputs('d')}, a.version from (select * from ${raises(by)}) d
+     cross join lateral (
+       select s.version from credit_rollout.allotments s where s.org_id = d.org_id offset 0) a`,
     { org_ids: orgIds },
   );
-  const storedById = new Map(stored.map((row) => [row.orgId, toInputs(row)]));
-  return found.flatMap((row) => {
-    const before = storedById.get(row.orgId);
-    return before === undefined ? [] : [{ orgId: row.orgId, stored: before, found: toInputs(row) }];
-  });
+  return rows.map((row) => ({ orgId: row.orgId, found: toInputs(row), version: row.version }));
+}
+
+/** An allotment that nobody else changes until the transaction ends. */
+export interface LockedAllotment {
+  readonly stored: ComparedInputs;
+  readonly version: number;
+}
+
+/** Locks the allotments of these orgs, and returns them by org. */
+export async function lockStored(
+  tx: CellTransaction,
+  orgIds: readonly string[],
+): Promise<ReadonlyMap<string, LockedAllotment>> {
+  const rows = await selectRows<VersionedRow>(
+    tx,
+    `select ${inputs('a')}, a.version from credit_rollout.allotments a
+     where a.org_id = any (:org_ids::credit_rollout.org_id[]) order by a.org_id for update`,
+    { org_ids: orgIds },
+  );
+  return new Map(rows.map((row) => [row.orgId, { stored: toInputs(row), version: row.version }]));
 }
 
 const toInputs = (row: InputsRow): ComparedInputs => ({
