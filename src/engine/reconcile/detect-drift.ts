@@ -5,10 +5,15 @@ import { decideDrift } from '../../domain/reconcile/decide-drift.js';
 import { retryWithBackoff } from '../../kernel/retry.js';
 import { quarantineUnreadable } from '../../stores/cell/batch/allotments.js';
 import type { OpenRun } from '../../stores/cell/batch/open-run.js';
-import { findRangeEnd } from '../../stores/cell/batch/verification.js';
+import { findEndBefore } from '../../stores/cell/batch/verification.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import { noteLeftOut } from '../../stores/cell/left-out.js';
-import { type Comparison, compareRangeWithSource, readComparison } from '../../stores/cell/reconcile/drift.js';
+import {
+  type ComparedRange,
+  type Comparison,
+  compareRangeWithSource,
+  readComparison,
+} from '../../stores/cell/reconcile/drift.js';
 import { type Candidate, readCandidates } from '../../stores/cell/reconcile/drift-candidates.js';
 import {
   addRepairs,
@@ -145,16 +150,30 @@ async function detectNext(tx: CellTransaction, run: OpenRun, search: Search): Pr
   if (detection === undefined) return 'busy';
   if (detection.state === 'ended') return finish(tx, run);
   const comparison = await readComparison(tx, run.kind === 'sweep' ? 'missing' : 'all');
-  const lowerId = detection.nextId;
-  const upperId = await (run.kind === 'sweep' ? findSourceRangeEnd : findRangeEnd)(tx, lowerId, search.size);
-  const range = { lowerId, upperId };
+  const range = await findNextRange(tx, comparison, detection.nextId, search.size);
   const unreadable = search.mode === 'careful' ? await listUnreadable(tx, range) : [];
   const { candidates, orgs, allotments } = await compareRangeWithSource(tx, range, comparison, unreadable);
   if (candidates.length > CANDIDATES && search.size > CANDIDATES) return 'too_many';
   await saveCandidates(tx, run, comparison, candidates);
   await quarantineUnreadable(tx, run.runId, unreadable);
-  await advanceDetection(tx, detection, { nextId: upperId, orgs, allotments });
+  await advanceDetection(tx, detection, { nextId: range.upperId, orgs, allotments });
   return 'searched';
+}
+
+/**
+ * Ends after so many orgs of the source. A full range asks no more: allotments without an org are candidates, of which
+ * too many make it shorter; a shorter one also ends after so many allotments.
+ */
+async function findNextRange(
+  tx: CellTransaction,
+  { kind }: Comparison,
+  lowerId: string | null,
+  size: number,
+): Promise<ComparedRange> {
+  const inSource = await findSourceRangeEnd(tx, lowerId, size);
+  if (kind === 'missing') return { lowerId, upperId: inSource };
+  if (inSource !== null && size === RANGE) return { lowerId, upperId: inSource, orgs: size };
+  return { lowerId, upperId: await findEndBefore(tx, lowerId, size, inSource) };
 }
 
 async function saveCandidates(

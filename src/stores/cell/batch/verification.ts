@@ -273,9 +273,17 @@ export async function clearVerification(tx: CellTransaction, runId: bigint): Pro
 }
 
 /** The id that ends a range of about `size` rows from `lowerId` on, over stored and source ids; null at the end. */
-export async function findRangeEnd(tx: CellTransaction, lowerId: string | null, size: number): Promise<string | null> {
+export const findRangeEnd = async (tx: CellTransaction, lowerId: string | null, size: number): Promise<string | null> =>
+  findEndBefore(tx, lowerId, size, await findSourceRangeEnd(tx, lowerId, size));
+
+/** The same where the end in the source is known. */
+export async function findEndBefore(
+  tx: CellTransaction,
+  lowerId: string | null,
+  size: number,
+  inSource: string | null,
+): Promise<string | null> {
   const within = rangeCondition({ lowerId, upperId: null });
-  const inSource = await findSourceRangeEnd(tx, lowerId, size);
   const end = await findRow<{ orgId: string }>(
     tx,
     `select ends.org_id::text from (

@@ -19,6 +19,8 @@ export interface Detection {
 
 /** Locks the detection of a run's present pass for this transaction; undefined: another worker has it. */
 export async function lockDetection(tx: CellTransaction, runId: bigint): Promise<Detection | undefined> {
+  const begun = await findDetection(tx, runId);
+  if (begun !== undefined) return begun;
   await execute(
     tx,
     `insert into credit_rollout.detections (run_id, pass)
@@ -26,6 +28,10 @@ export async function lockDetection(tx: CellTransaction, runId: bigint): Promise
      on conflict do nothing`,
     { run_id: runId },
   );
+  return findDetection(tx, runId);
+}
+
+async function findDetection(tx: CellTransaction, runId: bigint): Promise<Detection | undefined> {
   const row = await findRow<Pick<Detection, 'pass' | 'nextId'> & { readonly ended: boolean }>(
     tx,
     `select t.pass, t.next_id::text, t.ended_at is not null as ended from credit_rollout.detections t

@@ -41,6 +41,11 @@ export async function readComparison(tx: CellTransaction, kind: Comparison['kind
   };
 }
 
+/** A range that is compared; `orgs`: how many rows the source has in it, where that is known. */
+export interface ComparedRange extends KeyRange {
+  readonly orgs?: number;
+}
+
 export interface SourceRangeComparison {
   readonly orgs: number;
   readonly allotments: number;
@@ -51,7 +56,7 @@ export interface SourceRangeComparison {
 /** The orgs of a range that may have drifted. `except`: ids whose columns cannot be read. */
 export async function compareRangeWithSource(
   tx: CellTransaction,
-  range: KeyRange,
+  range: ComparedRange,
   comparison: Comparison,
   except: readonly string[] = [],
 ): Promise<SourceRangeComparison> {
@@ -72,7 +77,7 @@ const comparedColumns = ({ lightAgentsCount }: Pick<Comparison, 'lightAgentsCoun
 
 async function compareAll(
   tx: CellTransaction,
-  range: KeyRange,
+  range: ComparedRange,
   comparison: Comparison,
   except: readonly string[],
 ): Promise<SourceRangeComparison> {
@@ -81,20 +86,27 @@ async function compareAll(
   const others = exceptCondition(except, 'org_id');
   // in the open window a floor may still be set or raised
   const owed = comparison.window === 'swept' ? '' : 'or a.paid and (a.floor is null or a.legacy_limit > a.floor)';
-  const found = await selectRow<SourceRangeComparison>(
+  // a condition of the join, and not of an aggregate: a row that has not drifted goes no further
+  const found = await selectRow<{
+    readonly candidates: readonly string[];
+    readonly missing: number;
+    readonly gone: number;
+    readonly duplicated: boolean;
+  }>(
     tx,
-    `select count(s.org_id)::int as orgs, count(a.org_id)::int as allotments,
-       coalesce(array_agg(coalesce(s.org_id, a.org_id)::text) filter (where s.org_id is null or a.org_id is null
-         or ${comparedColumns(comparison)}
-         or a.rate_card <> :card_hash or s.created_at is null
-         or s.duplicated or a.floor is not null and a.unpaid_since < :lapsed_before::date ${owed}), '{}') as candidates
+    `select coalesce(array_agg(coalesce(s.org_id, a.org_id)::text), '{}') as candidates,
+       count(*) filter (where a.org_id is null)::int as missing,
+       count(*) filter (where s.org_id is null)::int as gone, coalesce(bool_or(s.duplicated), false) as duplicated
      from (
        select org_id, edition, paid, agents, light_agents, additional_credits, negotiated_limit, floor, unpaid_since,
          legacy_limit, rate_card
        from credit_rollout.allotments where ${stored.sql} ${others.sql}) a
      full join (
        select org_id, edition, paid, agents, light_agents, additional_credits, negotiated_limit, created_at, duplicated
-       from credit_rollout.source_orgs where ${source.sql} ${others.sql}) s on s.org_id = a.org_id`,
+       from credit_rollout.source_orgs where ${source.sql} ${others.sql}) s on s.org_id = a.org_id
+     where s.org_id is null or a.org_id is null or ${comparedColumns(comparison)}
+       or a.rate_card <> :card_hash or s.created_at is null
+       or s.duplicated or a.floor is not null and a.unpaid_since < :lapsed_before::date ${owed}`,
     {
       lapsed_before: comparison.lapsedBefore,
       card_hash: comparison.cardHash,
@@ -103,8 +115,25 @@ async function compareAll(
       ...others.values,
     },
   );
+  const orgs = found.duplicated ? undefined : range.orgs;
+  const counted = orgs ?? (await countOrgs(tx, range, except));
   const edited = await listEdited(tx, range);
-  return { ...found, candidates: [...new Set([...found.candidates, ...edited])] };
+  return {
+    orgs: counted,
+    allotments: counted - found.missing + found.gone,
+    candidates: [...new Set([...found.candidates, ...edited])],
+  };
+}
+
+async function countOrgs(tx: CellTransaction, range: KeyRange, except: readonly string[]): Promise<number> {
+  const source = rangeCondition(range);
+  const others = exceptCondition(except, 'org_id');
+  const { orgs } = await selectRow<{ readonly orgs: number }>(
+    tx,
+    `select count(*)::int as orgs from credit_rollout.source_orgs where ${source.sql} ${others.sql}`,
+    { ...source.values, ...others.values },
+  );
+  return orgs;
 }
 
 /** Allotments whose newest change was made by hand, in SQL. */
