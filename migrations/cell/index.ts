@@ -202,9 +202,9 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     restoreFloors,
     shortenChecksums(options),
     tellAdoptions,
+    quickenChanges,
     keepUndoneAllotments,
     quickenUndo,
     choosePlanSizes,
-    quickenChanges,
   ];
 }

@@ -1,10 +1,10 @@
-// A rollout by today's build and by another one, in turn, each on a server of its own: the ratio is of two runs that
+// What today's build and another one do, in turn, each on a server of its own: the ratio is of two runs that
 // follow each other, since a machine's speed changes by the minute.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { projectFolder } from '../../src/compose.js';
-import type { BuildMeasure, BuildQuestion } from './build-process.js';
+import type { BuildMeasure, BuildQuestion, BuildTime } from './build-process.js';
 import type { Print } from './compare.js';
 import { findMedian, formatMs, formatTable } from './numbers.js';
 import type { BenchOptions } from './options.js';
@@ -37,7 +37,10 @@ export async function measureBuilds({ servers, options, print }: BuildsQuestion)
     const [one, other] = [measures.get(before), measures.get(now)];
     if (round === 0 || one === undefined || other === undefined) continue;
     rounds.push({ before: one, now: other });
-    print(`round ${round} of ${options.runs}: migrate ${formatMs(one.migrate)} before, ${formatMs(other.migrate)} now`);
+    const [first] = listRows(rounds);
+    const show = (measure: BuildMeasure): string =>
+      formatMs(first === undefined ? Number.NaN : (measure[first.key] ?? 0));
+    print(`round ${round} of ${options.runs}: ${first?.name} ${show(one)} before, ${show(other)} now`);
   }
   for (const build of [before, now]) build.kill();
   return rounds;
@@ -64,34 +67,45 @@ async function ask<T>(child: ChildProcess, question: BuildQuestion | 'run'): Pro
 }
 
 const LIMIT = 1.05;
-const ROWS = [
+const ROWS: readonly { readonly key: BuildTime; readonly name: string; readonly goal?: 'none' }[] = [
   { key: 'batch', name: 'batch, p50' },
   { key: 'migrate', name: 'migrate' },
   { key: 'verification', name: 'verification' },
   { key: 'plan', name: 'plan' },
-] as const;
+  { key: 'detection', name: 'night without changes' },
+  // the same statement in both: how alike the conditions were
+  { key: 'bare', name: 'bare full join', goal: 'none' },
+  { key: 'updates followed', name: 'edits followed, by updates' },
+  { key: 'updates idle', name: 'poll of nothing, by updates' },
+  { key: 'updates edit', name: "product's update, by updates" },
+  { key: 'triggers followed', name: 'edits followed, by triggers' },
+  { key: 'triggers idle', name: 'poll of nothing, by triggers' },
+  { key: 'triggers edit', name: "product's update, by triggers" },
+];
+
+/** What was measured. */
+const listRows = ([round]: readonly BuildRound[]) => ROWS.filter(({ key }) => round?.now[key] !== undefined);
 
 /** A table of the medians, then a goal for each: the median of the rounds' ratios. */
 export function reportBuilds(rounds: readonly BuildRound[], commit: string): readonly string[] {
-  const median = (read: (round: BuildRound) => number): number => findMedian(rounds.map(read));
+  const median = (read: (round: BuildRound) => number | undefined): number =>
+    findMedian(rounds.map((round) => read(round) ?? Number.NaN));
+  const rows = listRows(rounds).map((row) => ({
+    ...row,
+    before: median(({ before }) => before[row.key]),
+    now: median(({ now }) => now[row.key]),
+    ratio: median(({ before, now }) => (now[row.key] ?? Number.NaN) / (before[row.key] ?? Number.NaN)),
+  }));
   return [
     ...formatTable([
-      ['medians', `before (${commit})`, 'now'],
-      ...ROWS.map(({ key, name }) => [
-        name,
-        formatMs(median(({ before }) => before[key])),
-        formatMs(median(({ now }) => now[key])),
-      ]),
+      ['medians', `before (${commit})`, 'now', 'ratio'],
+      ...rows.map(({ name, before, now, ratio }) => [name, formatMs(before), formatMs(now), ratio.toFixed(2)]),
     ]),
     '',
-    ...ROWS.map(({ key, name }) =>
-      formatGoal({
-        what: `${name}: now / before`,
-        value: median(({ before, now }) => now[key] / before[key]),
-        limit: LIMIT,
-        side: 'at most',
-        unit: '',
-      }),
-    ),
+    ...rows
+      .filter(({ goal }) => goal !== 'none')
+      .map(({ name, ratio }) =>
+        formatGoal({ what: `${name}: now / before`, value: ratio, limit: LIMIT, side: 'at most', unit: '' }),
+      ),
   ];
 }

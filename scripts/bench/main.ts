@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { isRolloutError } from '../../src/kernel/rollout-error.js';
 import { findLoad } from './machine.js';
-import { type BenchOptions, comparesBuilds, parseBenchOptions, USAGE } from './options.js';
+import { type BenchOptions, parseBenchOptions, USAGE } from './options.js';
 import type { RunMessage } from './run-process.js';
 import { type BenchServer, startBenchServer } from './server.js';
 
@@ -18,7 +18,7 @@ async function bench(options: BenchOptions): Promise<number> {
   const redis = options.contenders.includes('job-per-org-redis') ? 'wanted' : 'unwanted';
   const server = await startBenchServer({ redis });
   // two builds cannot share a cluster: its roles are of one of them
-  const other = comparesBuilds(options) ? await startBenchServer({ redis: 'unwanted' }) : undefined;
+  const other = options.compared.length > 0 ? await startBenchServer({ redis: 'unwanted' }) : undefined;
   try {
     if (stopping.signal.aborted) return 130;
     const code = await runInChild({ options, server: toSent(server), other: other && toSent(other) }, stopping.signal);

@@ -33,6 +33,10 @@ export const MODES = [
 ] as const;
 export type Mode = (typeof MODES)[number];
 
+/** Modes of which another build can do the same, in turn with today's. */
+const COMPARED = ['plan', 'reconcile', 'feed'] as const;
+export type ComparedMode = (typeof COMPARED)[number];
+
 export interface BenchOptions {
   readonly mode: 'compare' | Mode;
   readonly contenders: readonly ContenderName[];
@@ -47,8 +51,10 @@ export interface BenchOptions {
   readonly lanes: number;
   /** One org in so many is undecidable. */
   readonly undecidableEvery: number;
-  /** In `start` and `plan`: the commit, or the folder of a build, that today's is compared with; `none`: with nothing. */
+  /** The commit, or the folder of a build, that today's is compared with; `none`: with nothing. */
   readonly before: string;
+  /** What the two builds do in turn; empty: no build is compared so. */
+  readonly compared: readonly ComparedMode[];
 }
 
 export const USAGE = `npm run bench -- [--orgs N] [--runs N] [--only NAME,…] [--sample N] [--sizes N,…]
@@ -60,8 +66,9 @@ npm run bench -- --only start [--runs N] [--before COMMIT|DIR|none]
   status reads a control database and three cells of a local PostgreSQL. --before is what the build is
   compared with: a commit, which is built in a temporary folder (default HEAD~1), or the folder of a build
 
-npm run bench -- --only plan --before COMMIT|DIR [--runs N]
-  a plan, a rollout and its verification by that build and by this one, in turn, and their ratios`;
+npm run bench -- --only ${COMPARED.join(',')} --before COMMIT|DIR [--runs N] [--orgs N]
+  a plan, a rollout and its verification; a night without changes; how edits are followed (one of them
+  or several): by that build and by this one, in turn, and their ratios; 200,000 orgs without plan`;
 
 const FLAGS = [
   'orgs',
@@ -84,18 +91,24 @@ const ORGS: Readonly<Partial<Record<BenchOptions['mode'], number>>> = {
   signups: 200_000,
 };
 
+/** Where two builds do in turn what no plan is part of. */
+const COMPARED_ORGS = 200_000;
+
 /** @throws invalid_argument */
 export function parseBenchOptions(args: readonly string[]): BenchOptions {
   const values = readFlags(args);
   const names = values.only?.split(',') ?? [...CONTENDERS];
   const mode = MODES.find((one) => names.includes(one));
-  if (mode !== undefined && names.length > 1) throw usageError(`--only ${mode} cannot be combined with others`);
-  const unknown = names.find((name) => name !== mode && !CONTENDERS.some((one) => one === name));
+  const compared = (values.before ?? 'none') === 'none' ? [] : COMPARED.filter((one) => names.includes(one));
+  if (mode !== undefined && names.length > Math.max(1, compared.length))
+    throw usageError(`--only ${mode} cannot be combined with others`);
+  const unknown = names.find((name) => ![...CONTENDERS, ...MODES].some((one) => one === name));
   if (unknown !== undefined) throw usageError(`No contender is called "${unknown}"`);
+  const small = compared.length > 0 && !compared.includes('plan') ? COMPARED_ORGS : undefined;
   return {
     mode: mode ?? 'compare',
     contenders: CONTENDERS.filter((name) => names.includes(name)),
-    orgs: parseCount(values, 'orgs', ORGS[mode ?? 'compare'] ?? 2_000_000),
+    orgs: parseCount(values, 'orgs', small ?? ORGS[mode ?? 'compare'] ?? 2_000_000),
     sizes: (values.sizes ?? '100000,1000000,10000000').split(',').map((text) => toCount('sizes', text)),
     runs: parseCount(
       values,
@@ -107,12 +120,9 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
     lanes: parseCount(values, 'lanes', 2),
     undecidableEvery: parseCount(values, 'undecidable-every', 250_000),
     before: values.before ?? (mode === 'start' ? 'HEAD~1' : 'none'),
+    compared,
   };
 }
-
-/** Today's build and another one make the same rollout in turn. */
-export const comparesBuilds = ({ mode, before }: Pick<BenchOptions, 'mode' | 'before'>): boolean =>
-  mode === 'plan' && before !== 'none';
 
 function readFlags(args: readonly string[]): Values {
   const options = Object.fromEntries(FLAGS.map((flag) => [flag, { type: 'string' as const }]));

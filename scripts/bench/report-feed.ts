@@ -1,6 +1,7 @@
 // The report of the mode `feed`. Pure.
 import { type BulkMeasure, lossOf } from './bulk-touch.js';
-import { EDITS, type FeedMeasure, type FeedMeasures, WAYS } from './feed.js';
+import type { FeedMeasures } from './feed.js';
+import { EDITS, type FeedMeasure, WAYS } from './feed-edits.js';
 import { findMedian, formatCount, formatMs, formatTable } from './numbers.js';
 import { formatGoal } from './report.js';
 

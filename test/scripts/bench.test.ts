@@ -130,6 +130,8 @@ describe('parseBenchOptions', () => {
     ['a count that is none', ['--orgs', '1e']],
     ['an unknown flag', ['--fast']],
     ['a mode beside contenders', ['--only', 'flat,product']],
+    ['two modes of one build', ['--only', 'reconcile,feed']],
+    ['a mode that no other build can do in turn', ['--only', 'feed,meter', '--before', 'HEAD~1']],
   ])('rejects %s', (_what, args) => {
     expect(() => parseBenchOptions(args)).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
   });
@@ -232,9 +234,25 @@ describe('two builds', () => {
       { before: measure(50, 800), now: measure(80, 1_600) },
     ];
     const text = reportBuilds(rounds, 'abc').join('\n');
-    expect(text).toMatch(/^batch, p50 +50 ms +80 ms$/mu);
+    expect(text).toMatch(/^batch, p50 +50 ms +80 ms +1\.04$/mu);
     expect(text).toContain('batch, p50: now / before: 1.04 (goal: at most 1.05) reached');
     expect(text).toContain('verification: now / before: 2.00 (goal: at most 1.05) MISSED');
+  });
+
+  test('are shown by what they did, the statement that both have in common without a goal', () => {
+    const night = (bare: number, detection: number) => ({ bare, detection });
+    const text = reportBuilds([{ before: night(200, 250), now: night(210, 240) }], 'abc').join('\n');
+    expect(text).toMatch(/^bare full join +200 ms +210 ms +1\.05$/mu);
+    expect(text).toContain('night without changes: now / before: 0.96 (goal: at most 1.05) reached');
+    expect(text).not.toMatch(/migrate|bare full join: now/u);
+  });
+
+  test('compare a night and the feed in one run, on fewer orgs than a plan needs', () => {
+    const given = (only: string) => parseBenchOptions(['--only', only, '--before', 'HEAD~1']);
+    expect(given('reconcile,feed')).toMatchObject({ compared: ['reconcile', 'feed'], orgs: 200_000 });
+    expect(given('feed,plan')).toMatchObject({ compared: ['plan', 'feed'], orgs: 2_000_000 });
+    expect(given('start')).toMatchObject({ compared: [], before: 'HEAD~1' });
+    expect(parseBenchOptions(['--only', 'feed'])).toMatchObject({ compared: [], orgs: 10_000_000 });
   });
 
   test('say which option is wrong when there is no such commit', async () => {
