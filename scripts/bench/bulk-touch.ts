@@ -1,5 +1,6 @@
 // What the change feed costs the product after one transaction that touched every org, and how long other edits wait
 // meanwhile: pgbench on the same server with the feed as a worker runs it, in turn with pgbench alone.
+import type pg from 'pg';
 import { findDataCenter, type Program } from '../../src/compose.js';
 import { feedChanges } from '../../src/engine/feed/feed-changes.js';
 import { removeChangeFeed } from '../../src/engine/setup/triggers.js';
@@ -14,9 +15,12 @@ import { findPgbench, initPgbench, runPgbench } from './pgbench.js';
 const MAX_TOUCHED = 2_000_000;
 const TRAFFIC = 'bench_traffic';
 const CLIENTS = 2;
-/** Accounts of pgbench, 100,000 for each, and seconds of its traffic; with one run nobody asks for more than a look. */
-const trafficOf = (runs: number): { readonly scale: number; readonly seconds: number } =>
-  runs === 1 ? { scale: 1, seconds: 1 } : { scale: 10, seconds: 20 };
+/**
+ * Accounts of pgbench, 100,000 for each, and short turns of its traffic, alone and beside the feed, since a machine's
+ * speed changes within seconds; with one run nobody asks for more than a look.
+ */
+const trafficOf = (runs: number): { readonly scale: number; readonly seconds: number; readonly turns: number } =>
+  runs === 1 ? { scale: 1, seconds: 1, turns: 1 } : { scale: 10, seconds: 5, turns: 4 };
 /** One org is edited so often while the feed reads. */
 const EDIT_MS = 2_000;
 const EDIT_LIMIT_MS = 120_000;
@@ -40,7 +44,7 @@ export async function measureBulkTouch(bed: BenchBed, program: Program, print: P
   await removeChangeFeed(engine.cells.get(findDataCenter(config, DATA_CENTER.id).id), engine.clock);
   const pgbench = await findPgbench();
   const traffic = bed.server.url(TRAFFIC);
-  const { scale, seconds } = trafficOf(bed.options.runs);
+  const { scale, seconds, turns } = trafficOf(bed.options.runs);
   if (pgbench !== undefined) {
     await recreateDatabase(bed.server.url('postgres'), TRAFFIC);
     await initPgbench(pgbench, traffic, scale);
@@ -49,26 +53,39 @@ export async function measureBulkTouch(bed: BenchBed, program: Program, print: P
   for (const way of WAYS) {
     const touched = await touchAll(bed, way);
     const measure = { way, touched, alone: [] as number[], beside: [] as number[], waits: [] as number[], read: 0 };
-    for (let run = 1; run <= bed.options.runs; run += 1) {
-      const alone = await runTraffic(pgbench, traffic, seconds);
+    let waiting: WaitingEdit | undefined;
+    const besideFeed = async (run: number): Promise<number | undefined> => {
       const stopping = new AbortController();
       const feeding = Promise.all([
         followUntil(program, stopping.signal),
-        editUntil(bed, stopping.signal, run, measure.waits),
+        editUntil(bed, stopping.signal, { run, waiting, waits: measure.waits }),
       ]);
-      const beside = await runTraffic(pgbench, traffic, seconds);
+      const perSecond = await runTraffic(pgbench, traffic, seconds);
       stopping.abort();
-      const [read] = await feeding;
+      const [read, left] = await feeding;
       measure.read += read;
+      waiting = left;
+      return perSecond;
+    };
+    const withoutFeed = async (): Promise<number | undefined> => {
+      const perSecond = await runTraffic(pgbench, traffic, seconds);
+      await lengthenRests(bed, seconds);
+      return perSecond;
+    };
+    for (let run = 1; run <= bed.options.runs * turns; run += 1) {
+      // either goes first in turn: what the one leaves to write is not always the other's
+      const first = run % 2 === 0 ? await besideFeed(run) : undefined;
+      const alone = await withoutFeed();
+      const beside = first ?? (await besideFeed(run));
       if (alone !== undefined && beside !== undefined) {
         measure.alone.push(alone);
         measure.beside.push(beside);
       }
-      print(
-        `run ${run} of ${bed.options.runs}: ${way}, pgbench ${showPair(alone, beside)}, ${formatCount(read)} orgs read`,
-      );
+      print(`turn ${run} of ${bed.options.runs * turns}: ${way}, pgbench ${showPair(alone, beside)}`);
     }
-    measures.push({ ...measure, seconds: seconds * bed.options.runs });
+    // at least for so long
+    if (waiting !== undefined) measure.waits.push(waiting.waitedMs);
+    measures.push({ ...measure, seconds: seconds * bed.options.runs * turns });
   }
   return measures;
 }
@@ -94,6 +111,17 @@ async function touchAll(bed: BenchBed, way: BulkMeasure['way']): Promise<number>
   return touched;
 }
 
+/** While the feed does not run it does not rest either: what it reads in its turns is what it reads in so much time. */
+async function lengthenRests(bed: BenchBed, seconds: number): Promise<void> {
+  await withClient(bed.server.url(bed.cell), (client) =>
+    client.query(
+      `update credit_rollout.feed set rest_until = rest_until + make_interval(secs => $1),
+         backlog_rest_until = backlog_rest_until + make_interval(secs => $1)`,
+      [seconds],
+    ),
+  );
+}
+
 /** As a worker does; returns how many orgs were read. */
 async function followUntil({ worker }: Program, stopping: AbortSignal): Promise<number> {
   let read = 0;
@@ -105,32 +133,58 @@ async function followUntil({ worker }: Program, stopping: AbortSignal): Promise<
   return read;
 }
 
-/** Edits one org after another, and waits for the raise of each. */
-async function editUntil(bed: BenchBed, stopping: AbortSignal, run: number, waits: number[]): Promise<void> {
-  await withClient(bed.server.url(bed.cell), async (client) => {
+/** An edit that waits for its raise, and for how long it has waited beside the feed. */
+interface WaitingEdit {
+  readonly id: number;
+  readonly wanted: string;
+  readonly waitedMs: number;
+}
+
+/**
+ * Edits one org after another, and waits for the raise of each. Returns the edit that waits when it is stopped: it goes
+ * on waiting in the next turn.
+ */
+async function editUntil(
+  bed: BenchBed,
+  stopping: AbortSignal,
+  {
+    run,
+    waiting,
+    waits,
+  }: { readonly run: number; readonly waiting: WaitingEdit | undefined; readonly waits: number[] },
+): Promise<WaitingEdit | undefined> {
+  return withClient(bed.server.url(bed.cell), async (client) => {
+    let edit = waiting;
     for (let n = 1; !stopping.aborted; n += 1) {
-      const id = orgId(1_000 * run + n);
-      const { rows } = await client.query(
-        `update public.orgs o set additional_credits = o.additional_credits + 1000, updated_at = now()
-         from credit_rollout.allotments a where o.org_id = $1 and a.org_id = o.org_id
-         returning a.additional_credits + 1000 as wanted`,
-        [id],
-      );
-      const edited = performance.now();
+      edit ??= await editOrg(client, orgId(100 * run + n));
+      const { id, wanted, waitedMs } = edit;
+      const from = performance.now() - waitedMs;
       const isRaised = async (): Promise<boolean> =>
         (
           await client.query('select from credit_rollout.allotments where org_id = $1 and additional_credits >= $2', [
             id,
-            rows[0]?.wanted ?? 0,
+            wanted,
           ])
         ).rowCount === 1;
-      while (!(await isRaised()) && performance.now() - edited < EDIT_LIMIT_MS && !stopping.aborted)
+      while (!(await isRaised()) && performance.now() - from < EDIT_LIMIT_MS && !stopping.aborted)
         await systemClock.sleep(100, stopping);
-      if (stopping.aborted) return;
-      waits.push(performance.now() - edited);
+      if (stopping.aborted) return { id, wanted, waitedMs: performance.now() - from };
+      waits.push(performance.now() - from);
+      edit = undefined;
       await systemClock.sleep(EDIT_MS, stopping);
     }
+    return edit;
   });
+}
+
+async function editOrg(client: pg.Client, id: number): Promise<WaitingEdit> {
+  const { rows } = await client.query<{ readonly wanted: string }>(
+    `update public.orgs o set additional_credits = o.additional_credits + 1000, updated_at = now()
+     from credit_rollout.allotments a where o.org_id = $1 and a.org_id = o.org_id
+     returning a.additional_credits + 1000 as wanted`,
+    [id],
+  );
+  return { id, wanted: rows[0]?.wanted ?? '0', waitedMs: 0 };
 }
 
 async function runTraffic(pgbench: string | undefined, url: string, seconds: number): Promise<number | undefined> {
