@@ -49,18 +49,26 @@ async function readScript(of: 'logins' | 'queue' | 'redis'): Promise<readonly st
     .filter(Boolean);
 }
 
-/** Runs the page's statements for the first cell of a fleet, and marks control as one whose people have logins. */
-export async function makeDocumentedLogins(fleet: Fleet): Promise<DocumentedLogins> {
+/** What the logins connect to instead of the servers' own URLs, such as a proxy. */
+type Through = (url: string) => string;
+
+/**
+ * Runs the page's statements for the cells of a fleet, on each server once, and marks control as one whose people have
+ * logins.
+ */
+export async function makeDocumentedLogins(fleet: Fleet, through: Through = (url) => url): Promise<DocumentedLogins> {
   const suffix = randomBytes(4).toString('hex');
-  const { dataCenter, url } = fleet.cell(0);
   const nameOf = (login: string): string => `${login}_${suffix}`;
-  const own = (statement: string): string =>
+  const own = (statement: string, dataCenter: string): string =>
     statement
       .replace(NAMES, nameOf)
       .replaceAll('…', 'secret')
-      .replaceAll('credit_rollout_in_', `credit_rollout_${dataCenter.id.replaceAll('-', '_')}_`);
+      .replaceAll('credit_rollout_in_', `credit_rollout_${dataCenter.replaceAll('-', '_')}_`);
   const statements = [...(await readScript('logins')), ...(await readScript('queue'))];
-  for (const statement of statements) await runAsAdmin(fleet.controlUrl, own(statement));
+  const servers = new Map([fleet.controlUrl, ...fleet.cells.map(({ url }) => url)].map((url) => [serverOf(url), url]));
+  for (const statement of statements)
+    for (const [url, dataCenter] of placesOf(statement, fleet, [...servers.values()]))
+      await runAsAdmin(url, own(statement, dataCenter));
   await fleet.control('update credit_rollout_control.rollout set embedded = false');
   const as: DocumentedLogins['as'] = (login, base) => {
     const asLogin = new URL(base);
@@ -69,28 +77,44 @@ export async function makeDocumentedLogins(fleet: Fleet): Promise<DocumentedLogi
     return asLogin.href;
   };
   const opened = new Set<() => Promise<unknown>>();
+  const cellsOf = (login: DocumentedLogin): FleetUrls['cells'] =>
+    fleet.cells.map(({ dataCenter, url }) => ({ id: dataCenter.id, url: through(as(login, url)) }));
   return {
     nameOf,
     as,
     urlsOf: (login, queue) => ({
-      control: login === 'rollout_worker' ? NOWHERE : as(login, fleet.controlUrl),
-      cells: [{ id: dataCenter.id, url: as(login, url) }],
+      control: login === 'rollout_worker' ? NOWHERE : through(as(login, fleet.controlUrl)),
+      cells: cellsOf(login),
       queue,
     }),
     person: (login, control) => {
-      const cells = [{ id: dataCenter.id, url: as(login, url) }];
-      const urls = { control: control === 'away' ? NOWHERE : as(login, fleet.controlUrl), cells, queue: undefined };
+      const own = control === 'away' ? NOWHERE : through(as(login, fleet.controlUrl));
+      const urls = { control: own, cells: cellsOf(login), queue: undefined };
       const context = openContext(urls, silentLog, opened);
       return { ...context, actor: null, cells: { get: (id) => asOperator(context.cells.get(id)) } };
     },
     drop: async () => {
       await Promise.all([...opened].map((close) => close()));
-      const drop = (sql: string) => runAsAdmin(fleet.controlUrl, sql);
-      await drop(`drop database if exists ${nameOf('rollout_queue')} with (force)`);
+      await runAsAdmin(fleet.controlUrl, `drop database if exists ${nameOf('rollout_queue')} with (force)`);
       const logins = [...new Set(statements.join('\n').match(NAMES) ?? [])].map(nameOf);
-      await drop(`drop role ${logins.join(', ')}`);
+      for (const url of servers.values()) await runAsAdmin(url, `drop role if exists ${logins.join(', ')}`);
     },
   };
+}
+
+const serverOf = (url: string): string => {
+  const { host, searchParams } = new URL(url);
+  return `${host} ${searchParams.get('host')}`;
+};
+
+/** Where a statement of the page is run, and for which data center: what it grants says so. */
+function placesOf(
+  statement: string,
+  fleet: Fleet,
+  servers: readonly string[],
+): readonly (readonly [url: string, dataCenter: string])[] {
+  if (statement.includes('credit_rollout_in_')) return fleet.cells.map(({ url, dataCenter }) => [url, dataCenter.id]);
+  return (statement.startsWith('create role') ? servers : [fleet.controlUrl]).map((url) => [url, '']);
 }
 
 /** The arguments of the page's ACL SETUSER, for the login of the queue on Redis. */

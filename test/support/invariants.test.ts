@@ -2,7 +2,8 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createFleet, type Fleet } from './fleet.js';
-import { findBroken, type Sql } from './invariants.js';
+import { CELL_INVARIANTS, CONTROL_INVARIANTS, findBroken, type Sql } from './invariants.js';
+import { LIST_TABLES, traceSql, WATCHED_CELL, WATCHED_CELL_AT_REST, WATCHED_CONTROL } from './invariants-watched.js';
 
 let fleet: Fleet;
 beforeAll(async () => {
@@ -20,11 +21,31 @@ const OFF = `set local session_replication_role = 'replica'; alter table credit_
   alter table credit_rollout.allotments drop constraint allotments_total_check; alter table credit_rollout.batches drop constraint batches_counts_check;
   alter table credit_rollout.allotments drop constraint allotments_floor_edition_check;`;
 const CONTROL_OFF = `set local session_replication_role = 'replica';`;
+const WATCHED = { cell: [...WATCHED_CELL, ...WATCHED_CELL_AT_REST], control: WATCHED_CONTROL };
+/** Each invariant that saw a break, as id and promise. */
+const seen = new Set<string>();
 const ALLOTMENTS = 'credit_rollout.allotments';
 const LAST = '(select max(run_id) from credit_rollout.runs)';
 
 const CELL_BREAKS = [
   ['I1', `delete from ${ALLOTMENTS} where org_id = 12`],
+  ['I4', `delete from public.orgs where org_id = 12`],
+  ['I5', `delete from ${ALLOTMENTS} where org_id = 12`],
+  ['PROMISE', `update ${ALLOTMENTS} set version = 1, legacy_limit = total_credits + 1 where org_id = 2`],
+  ['HISTORY', `update credit_rollout.allotment_changes set version = 3 where org_id = 2`],
+  ['HISTORY', `update credit_rollout.allotment_changes set before = before || '{"version": 7}' where org_id = 2`],
+  ['COUNTERS', `update credit_rollout.batches set inserted = 0, raised = 0 where run_id = ${LAST}`],
+  [
+    'I8',
+    `insert into credit_rollout.runs select (u.run).* from (select jsonb_populate_record(r, jsonb_build_object(
+       'run_id', r.run_id + 1000, 'kind', 'undo', 'undoes', r.run_id, 'plan_id', null)) as run
+     from credit_rollout.runs r where r.run_id = ${LAST}) u`,
+  ],
+  [
+    'I9',
+    `insert into credit_rollout.freezes (frozen_at, frozen_by, login, acknowledged_at)
+     select '2025-10-30', 'alice', 'alice', '2025-10-30'`,
+  ],
   ['I2', `update ${ALLOTMENTS} set grandfathered_credits = 0 where winner = 'legacy'`],
   ['I6', `update ${ALLOTMENTS} set grandfathered_credits = grandfathered_credits + 1 where org_id = 2`],
   ['I2', `update ${ALLOTMENTS} set floor = floor - 1 where org_id = 2`],
@@ -82,6 +103,29 @@ const CONTROL_BREAKS = [
     `update credit_rollout_control.audit set epoch = 1 where seq = (select max(seq) from credit_rollout_control.audit where action = 'open_fence')`,
   ],
   ['I16', `delete from credit_rollout_control.runs`],
+  [
+    'I19',
+    `insert into credit_rollout_control.due_work (data_center, kind, local_date, due_at, due_local, state)
+     select id, 'reconcile', '2025-10-30', '2025-11-03', '', 'due' from credit_rollout_control.data_centers`,
+  ],
+  [
+    'I20',
+    `alter table credit_rollout_control.approvals drop constraint approvals_two_people_check;
+     update credit_rollout_control.approvals set kind = 'person', approver = author`,
+  ],
+  ['I21', `update credit_rollout_control.audit set reason = 'another' where seq = 3`],
+  ['I21', `delete from credit_rollout_control.audit_links where link = 3`],
+  [
+    'I21',
+    `delete from credit_rollout_control.audit_links where link = (select max(link) from credit_rollout_control.audit_links)`,
+  ],
+  [
+    'I23',
+    `update credit_rollout_control.data_centers set stage = 'migrating', run_id = 999999, stage_since = now() - interval '1 hour'
+       where position = 0;
+     update credit_rollout_control.audit set at = at - interval '1 hour';
+     update credit_rollout_control.hold_log set since = since - interval '1 hour', until = until - interval '1 hour'`,
+  ],
   ['I20', `update credit_rollout_control.data_centers set stage = 'aborted'`],
   ['I20', `delete from credit_rollout_control.audit where action = 'transition' and details ->> 'to' = 'verifying'`],
 ] as const;
@@ -97,8 +141,11 @@ async function breaksOf(where: 'cell' | 'control', breaking: string): Promise<st
     const cells = fleet.cells.map(({ dataCenter, sql }) => ({ id: dataCenter.id, sql }));
     const first = { id: broken.dataCenter.id, sql: inside };
     const found = await findBroken(
-      where === 'cell' ? { control: fleet.control, cells: [first, ...cells.slice(1)] } : { control: inside, cells },
+      where === 'cell'
+        ? { control: fleet.control, cells: [first, ...cells.slice(1)], also: WATCHED }
+        : { control: inside, cells, also: WATCHED },
     );
+    for (const sentence of found) seen.add(sentence.replace(/^(\S+) in \S+: (.*); \d+ rows, .*$/su, '$1 $2'));
     return found.join('\n');
   } finally {
     await client.query('rollback');
@@ -107,7 +154,11 @@ async function breaksOf(where: 'cell' | 'control', breaking: string): Promise<st
 }
 
 describe('expectInvariants', () => {
-  test('finds nothing in a sound fleet', () => fleet.expectInvariants());
+  test('finds nothing in a sound fleet', async () => {
+    await fleet.expectInvariants();
+    const cells = fleet.cells.map(({ dataCenter, sql }) => ({ id: dataCenter.id, sql }));
+    expect(await findBroken({ control: fleet.control, cells, also: WATCHED })).toEqual([]);
+  });
 
   test.each(CELL_BREAKS)('%s sees in a cell: %s', async (id, breaking) => {
     expect(await breaksOf('cell', breaking)).toContain(`${id} in `);
@@ -119,6 +170,22 @@ describe('expectInvariants', () => {
 
   test('I10 sees two cells whose batches overlap in time', async () => {
     expect(await breaksOf('cell', `update credit_rollout.batches set duration_ms = 3600000`)).toContain('I10 in ');
+  });
+
+  test('none of them was never seen to find anything', () => {
+    const all = [...CELL_INVARIANTS, ...CONTROL_INVARIANTS, ...WATCHED.cell, ...WATCHED.control];
+    const unproven = all.map(({ id, holds }) => `${id} ${holds}`).filter((one) => !seen.has(one));
+    expect(unproven).toEqual([]);
+  });
+
+  test('I15 sees an id of an org in a table of control, whatever the table', async () => {
+    const tables = (await fleet.control(LIST_TABLES)).map(({ name }) => String(name));
+    const trace = '770770';
+    expect(await fleet.control(traceSql(tables, trace))).toEqual([]);
+    await fleet.control(`create table public.notes as select 'org 770770000012' as note`);
+    const found = await fleet.control(traceSql([...tables, 'public.notes'], trace));
+    await fleet.control('drop table public.notes');
+    expect(found).toEqual([{ found: 'public.notes' }]);
   });
 
   test('left everything as it was', () => fleet.expectInvariants());

@@ -17,17 +17,24 @@ export interface InvariantScope {
   readonly cells: readonly InvariantCell[];
   /** Invariants that a test breaks on purpose from outside, such as an org added behind a finished range (I1). */
   readonly except?: readonly string[];
+  /** Further ones. */
+  readonly also?: { readonly cell: readonly Invariant[]; readonly control: readonly Invariant[] };
 }
 
 const WORK = [
   {
     id: 'I7',
-    holds: 'no org is changed twice by one run',
-    sql: `select run_id, org_id from credit_rollout.allotment_changes where run_id is not null and operation = 'update'
-      group by 1, 2 having count(*) > 1
-      union all
-      select c.run_id, c.org_id from credit_rollout.org_changes c
-      where c.run_id is not null and c.written_by = c.run_id`,
+    // an org of the canary that the product edited before its range came is raised by the follow-up
+    holds: 'no org is changed twice by one run, but by its canary and its follow-up',
+    sql: `select run_id, org_id from (
+        select run_id, org_id from credit_rollout.allotment_changes where run_id is not null and operation = 'update'
+        group by 1, 2 having count(*) > 1
+        union all
+        select c.run_id, c.org_id from credit_rollout.org_changes c
+        where c.run_id is not null and c.written_by = c.run_id) twice
+      where 2 > (select count(*) from credit_rollout.batches b where b.run_id = twice.run_id and twice.org_id = any (b.org_ids)
+          and b.kind in ('canary', 'follow_up') and b.state = 'done')
+        or 2 < (select count(*) from credit_rollout.org_changes c where c.run_id = twice.run_id and c.org_id = twice.org_id)`,
   },
   {
     id: 'I8',
@@ -89,11 +96,16 @@ const WORK = [
         select count(*) as orgs, coalesce(sum(a.total_credits), 0) as total
         from credit_rollout.allotments a where a.run_id = b.run_id and ${WITHIN('a.org_id')}
           and (b.kind = 'range' or a.org_id = any (b.org_ids))
-          -- a list is written before the ranges, or after them: its orgs are not theirs
+          -- a list is written before the ranges, or after them: its orgs are not theirs; of an org in both lists
+          -- stale_orgs says whether the later one wrote
           and not exists (select from credit_rollout.batches l where l.run_id = b.run_id and a.org_id = any (l.org_ids)
-            and (b.kind = 'range' or b.kind = 'canary' and l.kind = 'follow_up'))) w
+            and (b.kind = 'range' or (b.kind, l.kind) in (('canary', 'follow_up'), ('follow_up', 'canary'))
+              and (b.kind = 'canary') = exists (select from credit_rollout.stale_orgs z
+                where z.run_id = b.run_id and z.org_id = a.org_id and z.settled = 'applied')))) w
       where b.state = 'done' and (w.orgs, w.total) is distinct from (b.inserted + b.raised, b.total_credits)
-        and not exists (select from credit_rollout.org_changes c where ${WITHIN('c.org_id')} and c.changed_at > b.done_at)
+        -- changed_at is when a transaction began: one that overlapped may have committed later
+        and not exists (select from credit_rollout.org_changes c where ${WITHIN('c.org_id')} and (c.changed_at > b.done_at
+          or c.changed_at > b.done_at - interval '1 minute' and c.run_id is distinct from b.run_id))
         and not exists (select from credit_rollout.runs u where u.run_id = b.run_id and u.kind = 'undo')
       union all
       select b.run_id, b.batch_no from credit_rollout.batches b join credit_rollout.runs u on u.run_id = b.run_id and u.kind = 'undo'
@@ -112,10 +124,10 @@ const WORK = [
   },
 ] as const satisfies readonly Invariant[];
 
-const CELL: readonly Invariant[] = [...PROMISE, ...SIGN_UPS, ...WORK];
+export const CELL_INVARIANTS: readonly Invariant[] = [...PROMISE, ...SIGN_UPS, ...WORK];
 
 // what control is compared with; one object per cell
-const FACTS = `select jsonb_build_object('id', $1::text, 'is', (select data_center from credit_rollout.cell),
+export const CELL_FACTS = `select jsonb_build_object('id', $1::text, 'is', (select data_center from credit_rollout.cell),
   'state', f.state, 'epoch', f.epoch,
   'runs', (select coalesce(jsonb_agg(jsonb_build_object('run', r.run_id, 'plan', r.plan_id, 'digest', (select p.digest from credit_rollout.plans p where p.plan_id = r.plan_id),
      'state', r.state, 'card', r.card_hash,
@@ -128,13 +140,14 @@ const FACTS = `select jsonb_build_object('id', $1::text, 'is', (select data_cent
      'from', b.done_at - make_interval(secs => b.duration_ms / 1000.0))), '[]')
    from credit_rollout.batches b where b.state = 'done')) as facts from credit_rollout.fence f`;
 
-const GIVEN = `with cell as (select * from jsonb_to_recordset($1::jsonb)
+/** Comes before each query about control; $1 is what the cells answered to CELL_FACTS. */
+export const GIVEN_FACTS = `with cell as (select * from jsonb_to_recordset($1::jsonb)
     as c(id text, "is" text, state text, epoch bigint, runs jsonb, commits jsonb)),
   run as (select c.id, r.* from cell c, jsonb_to_recordset(c.runs)
     as r(run bigint, plan bigint, digest text, state text, card text, pending int, unverified int, total numeric, inserted bigint)),
   batch as (select c.id, b.* from cell c, jsonb_to_recordset(c.commits) as b(run bigint, at timestamptz, "from" timestamptz))`;
 
-const CONTROL = [
+export const CONTROL_INVARIANTS = [
   {
     id: 'I9',
     holds: 'no batch committed between the acknowledgement of a closed fence and its next opening',
@@ -212,7 +225,7 @@ export async function expectInvariants(scope: InvariantScope): Promise<void> {
 }
 
 /** A sentence for every invariant that is broken. */
-export async function findBroken({ control, cells, except = [] }: InvariantScope): Promise<readonly string[]> {
+export async function findBroken({ control, cells, except = [], also }: InvariantScope): Promise<readonly string[]> {
   const broken: string[] = [];
   const note = (where: string, { id, holds }: Invariant, rows: readonly unknown[]): void => {
     if (rows.length > 0 && !except.includes(id))
@@ -220,11 +233,11 @@ export async function findBroken({ control, cells, except = [] }: InvariantScope
   };
   const facts: unknown[] = [];
   for (const { id, sql } of cells) {
-    for (const invariant of CELL) note(id, invariant, await sql(invariant.sql));
-    facts.push((await sql(FACTS, [id]))[0]?.facts);
+    for (const invariant of [...CELL_INVARIANTS, ...(also?.cell ?? [])]) note(id, invariant, await sql(invariant.sql));
+    facts.push((await sql(CELL_FACTS, [id]))[0]?.facts);
   }
   if (control)
-    for (const invariant of CONTROL)
-      note('control', invariant, await control(`${GIVEN}${invariant.sql}`, [JSON.stringify(facts)]));
+    for (const invariant of [...CONTROL_INVARIANTS, ...(also?.control ?? [])])
+      note('control', invariant, await control(`${GIVEN_FACTS}${invariant.sql}`, [JSON.stringify(facts)]));
   return broken;
 }

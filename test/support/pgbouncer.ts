@@ -32,46 +32,64 @@ function isInstalled(): boolean {
 }
 
 export interface TestPgbouncer {
+  readonly port: number;
   /** The same database through the pooler. */
   through(url: string): string;
+  /** Ends it with SIGKILL, and starts it again at the same port. */
+  crash(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** Starts it on loopback with few server connections, so that sessions are truly shared. Call stop() in afterAll. */
 export async function startPgbouncer(): Promise<TestPgbouncer> {
-  const folder = await mkdtemp(join(tmpdir(), 'credit-rollout-pgbouncer-'));
-  const port = await findFreePort();
-  const server = new URL(adminUrl());
-  await writeFile(join(folder, 'pgbouncer.ini'), describeConfig(server, folder, port), { mode: 0o600 });
-  await writeFile(join(folder, 'users.txt'), `"${user(server)}" "${decodeURIComponent(server.password)}"\n`, {
-    mode: 0o600,
-  });
-  const child = await launch(folder);
+  const { hostname, searchParams, port, username, password } = new URL(adminUrl());
+  const host = searchParams.get('host') ?? hostname;
+  const user = decodeURIComponent(username) || 'postgres';
+  const pooler = await startPooler(`* = host=${host} port=${searchParams.get('port') ?? (port || '5432')}`, [
+    [user, decodeURIComponent(password)],
+  ]);
   const through = (url: string): string => {
-    const pooled = new URL(`postgres://${server.username}@127.0.0.1:${port}${new URL(url).pathname}`);
-    pooled.password = server.password;
+    const pooled = new URL(`postgres://${username}@127.0.0.1:${pooler.port}${new URL(url).pathname}`);
+    pooled.password = password;
     return pooled.href;
   };
   await waitFor('PgBouncer to answer', () => answers(through(adminUrl())));
+  return { ...pooler, through };
+}
+
+/** One for lines of its section `databases`, and for these logins with their passwords. */
+export async function startPooler(
+  databases: string,
+  logins: readonly (readonly [string, string])[],
+): Promise<Omit<TestPgbouncer, 'through'>> {
+  const folder = await mkdtemp(join(tmpdir(), 'credit-rollout-pgbouncer-'));
+  const port = await findFreePort();
+  await writeFile(join(folder, 'pgbouncer.ini'), describeConfig(databases, folder, port), { mode: 0o600 });
+  await writeFile(join(folder, 'users.txt'), logins.map(([name, secret]) => `"${name}" "${secret}"\n`).join(''), {
+    mode: 0o600,
+  });
+  let child = await launch(folder);
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill(signal);
+    await once(child, 'exit');
+  };
   return {
-    through,
+    port,
+    crash: async () => {
+      await end('SIGKILL');
+      child = await launch(folder);
+    },
     stop: async () => {
-      if (child.exitCode === null && child.signalCode === null) {
-        child.kill('SIGTERM');
-        await once(child, 'exit');
-      }
+      await end('SIGTERM');
       await rm(folder, { recursive: true, force: true });
     },
   };
 }
 
-const user = (server: URL): string => decodeURIComponent(server.username) || 'postgres';
-
-function describeConfig(server: URL, folder: string, port: number): string {
-  const host = server.searchParams.get('host') ?? server.hostname;
-  const serverPort = server.searchParams.get('port') ?? (server.port || '5432');
+function describeConfig(databases: string, folder: string, port: number): string {
   return `[databases]
-* = host=${host} port=${serverPort}
+${databases}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = ${port}
