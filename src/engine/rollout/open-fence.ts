@@ -113,10 +113,19 @@ export async function closeFence(
   row: DataCenterVersion & RolloutRun & Pick<RolloutPosition, 'stage'>,
   reason: string,
 ): Promise<boolean> {
-  const closed = await withExclusiveFence(context.cells.get(row.id), async (tx) => {
-    const epoch = row.epoch ?? 0n;
+  const epoch = row.epoch ?? 0n;
+  const cell = context.cells.get(row.id);
+  if (SLOT_STAGES.includes(row.stage)) {
+    const { epoch: seen } = await cell.inTransaction('fencer', readFence);
+    // opened under an epoch that a restored control has lost, and nobody else closes it; a late step changes no row
+    if (seen > epoch)
+      return takeNewEpoch(context, { dataCenter: row.id, seen, reason }, (tx, taken) =>
+        transitionDataCenter(tx, row, { epoch: taken, fenceConfirmedClosed: false }),
+      );
+  }
+  const closed = await withExclusiveFence(cell, async (tx) => {
     // this step came late: the fence was opened under a newer epoch, which is for other steps to close
-    if (SLOT_STAGES.includes(row.stage) && (await readFence(tx)).epoch > epoch) return true;
+    if (SLOT_STAGES.includes(row.stage) && (await readFence(tx)).epoch > epoch) return false;
     await saveFenceClosed(tx, null, epoch);
     // also behind a fence that was closed already: the change feed wrote there
     await stopSingleWrites(tx);

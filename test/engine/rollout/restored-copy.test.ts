@@ -1,6 +1,7 @@
 // An older copy of a cell that is put back: its fence is as it was, perhaps open, on the same timeline, and workers do
 // not know control. They write nothing until a scheduler of control opens the fence on this server.
 import { afterEach, expect, test } from 'vitest';
+import { setIntent } from '../../../src/engine/operate/set-intent.js';
 import { requestReconcile } from '../../../src/engine/reconcile/request-reconciliation.js';
 import { auditCells } from '../../../src/engine/scheduler/audit-cells.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
@@ -81,4 +82,21 @@ test('a reconciliation goes on after its server started again, under a new epoch
   expect(await fleet.drive()).toEqual(['done']);
   const runs = await fleet.control(`select state from credit_rollout_control.runs where kind = 'reconcile'`);
   expect(runs).toEqual([{ state: 'done' }]);
+});
+
+test('a control that has lost the epoch of an open fence closes it under a new one', async () => {
+  fleet = await createFleet({ orgs: 250 });
+  const dataCenter = cell().dataCenter.id;
+  await fleet.apply(cell());
+  const epoch = await reach('migrating');
+  await fleet.control(`begin; set local session_replication_role = replica;
+    update credit_rollout_control.data_centers set epoch = epoch - 1; commit`);
+  await setIntent(fleet.engine, { dataCenter, intent: 'pause', reason: null });
+  expect(await tick(fleet.engine)).toBe(0);
+  expect(await cell().sql('select state, epoch from credit_rollout.fence')).toEqual([
+    { state: 'closed', epoch: String(epoch + 1n) },
+  ]);
+  await setIntent(fleet.engine, { dataCenter, intent: 'run', reason: null });
+  expect(await fleet.drive()).toEqual(['done']);
+  await fleet.expectInvariants();
 });
