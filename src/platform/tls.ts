@@ -3,11 +3,12 @@ import { X509Certificate } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { type ConnectionOptions, createSecureContext, TLSSocket } from 'node:tls';
-import pg from 'pg';
+import type pg from 'pg';
 import { CLEAR_TEXT_ASKED, CLEAR_TEXT_ON_SOCKET, FOREIGN_ANSWER } from '../kernel/login-failure.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import type { TlsFiles, TlsSpec } from '../kernel/tls.js';
 import { readTextNow } from './read-text.js';
+import { WatchedClient } from './watched-client.js';
 
 /** What a driver is told about TLS. */
 export interface ServerTls {
@@ -93,7 +94,7 @@ const PROBE_MS = 5_000;
  * A client that sends no password in clear text to whoever has the port, or the name of the socket, and that no answer
  * makes end the process.
  */
-class GuardedClient extends pg.Client {
+class GuardedClient extends WatchedClient {
   constructor(config?: string | pg.ClientConfig) {
     super(config);
     // before the driver's own listener, which sends it
