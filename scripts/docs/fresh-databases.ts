@@ -48,6 +48,7 @@ async function init(folder: string, urls: { readonly control: string; readonly c
   const io = {
     isTerminal: false,
     isClosed: () => false,
+    lostBy: () => undefined,
     readLine: async () => undefined,
     width: () => 80,
     height: () => 24,

@@ -17,6 +17,19 @@ import { showError } from './views/show-error.js';
 
 /** Runs one command line (without node and script); never throws, never ends the process. */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
+  const exitCode = await runLine(args, io);
+  const code = io.lostBy();
+  if (code === undefined) return exitCode;
+  return showFailure(
+    args,
+    io,
+    new RolloutError('output_lost', {
+      message: `Standard output could not be written (${code}): some of what this command printed is missing.`,
+    }),
+  );
+}
+
+async function runLine(args: readonly string[], io: CliIo): Promise<number> {
   const cli = createCli(io, await readVersion());
   let exitCode = 0;
   const open = (values: Readonly<Record<string, unknown>>): CliSession => createSession(io, readGlobalOptions(values));

@@ -2,6 +2,7 @@
 import { advise, command } from './advice.js';
 import { type ErrorEntry, entry } from './error-entry.js';
 import { METER_ERRORS } from './meter-errors.js';
+import { OUTPUT_ERRORS } from './output-errors.js';
 import { PROPOSAL_ERRORS } from './proposal-errors.js';
 
 export const ERRORS = {
@@ -256,26 +257,7 @@ export const ERRORS = {
   ),
   invalid_argument: entry(1, 'A command-line argument is missing or impossible.', 'Run the command with --help.'),
   ...METER_ERRORS,
-  listen_refused: entry(
-    1,
-    'A process cannot listen at the place of --listen: it is taken, or others may write into the folder of the socket.',
-    'End the other process, or name another place with --listen; a socket needs a folder that only its user can write into.',
-  ),
-  out_unwritable: entry(
-    1,
-    'The folder named by --out cannot be written; nothing of the report is there.',
-    'Name a folder with --out that can be written.',
-  ),
-  out_unsafe: entry(
-    1,
-    'Somebody else may write into the folder named by --out, or into one above it, or a symbolic link is in the way.',
-    'Name a folder with --out that only you can write into, such as one in your home.',
-  ),
-  out_not_empty: entry(
-    1,
-    'The folder named by --out holds something else than a report of ours.',
-    'Name a new or empty folder with --out.',
-  ),
+  ...OUTPUT_ERRORS,
   internal: entry(1, 'Something failed that should not have: a bug of ours.', 'Run the command again with --debug.'),
   ...PROPOSAL_ERRORS,
   embedded_unsupported_platform: entry(

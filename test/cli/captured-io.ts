@@ -27,6 +27,7 @@ export function captureIo(terminal: CapturedTerminal = {}): CapturedIo {
   return {
     isTerminal: terminal.isTerminal ?? false,
     isClosed: () => false,
+    lostBy: () => undefined,
     readLine: async () => terminal.line,
     width: () => terminal.width ?? WIDE,
     height: () => terminal.height ?? 100,

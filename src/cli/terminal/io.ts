@@ -1,5 +1,6 @@
 // The terminal as commands see it: two streams, its width, and signals to stop. Commands use no other part of the
 // process.
+import { fstatSync, writeSync } from 'node:fs';
 import { readEnvironment } from '../../platform/environment.js';
 
 /** Where a command's output goes and how it is interrupted. */
@@ -14,6 +15,8 @@ export interface CliIo {
   readonly isTerminal: boolean;
   /** Nobody reads standard output any more, as after `| head -1`: what is written there is lost, which is no error. */
   isClosed(): boolean;
+  /** Why some of what was written to standard output is in no file, such as ENOSPC; undefined: it all is. */
+  lostBy(): string | undefined;
   /** Columns that a line may take now. */
   width(): number;
   /** Lines of the terminal now. */
@@ -38,8 +41,8 @@ const LEAST_WIDTH = 40;
 /** The real terminal. */
 export function createProcessIo(): CliIo {
   // `apply --wait | head -1` closes the pipe: the command goes on, and its exit code says how it ended
-  const out = createWriter(process.stdout);
-  const err = createWriter(process.stderr);
+  const out = createWriter(process.stdout, 1);
+  const err = createWriter(process.stderr, 2);
   return {
     out: out.write,
     err: err.write,
@@ -48,6 +51,7 @@ export function createProcessIo(): CliIo {
       return readOneLine(process.stdin, maxBytes);
     },
     isClosed: out.isClosed,
+    lostBy: out.lostBy,
     isTerminal: process.stdout.isTTY === true,
     width: () => chooseWidth(process.stdout.columns, readEnvironment('COLUMNS')),
     height: () => process.stdout.rows || DEFAULT_HEIGHT,
@@ -74,12 +78,43 @@ export async function readOneLine(input: AsyncIterable<Buffer>, maxBytes: number
   return text === '' || line === undefined || Buffer.byteLength(line) > maxBytes ? undefined : line;
 }
 
-function createWriter(stream: NodeJS.WriteStream): { write(text: string): void; isClosed(): boolean } {
-  let closed = false;
-  stream.on('error', () => {
-    closed = true;
-  });
-  return { write: (text) => void (closed || stream.write(text)), isClosed: () => closed };
+interface Writer {
+  write(text: string): void;
+  isClosed(): boolean;
+  lostBy(): string | undefined;
+}
+
+/** After the first failure nothing more is written: what came later would stand in the place of what is missing. */
+function createWriter(stream: NodeJS.WriteStream, fd: 1 | 2): Writer {
+  let failure: string | undefined;
+  const fail = (error: Error & { readonly code?: unknown }): void => {
+    failure ??= String(error.code ?? error.name);
+  };
+  stream.on('error', fail);
+  const send = (text: string): unknown => (isOfFile(fd, stream) ? writeWhole(fd, text) : stream.write(text));
+  return {
+    write: (text) => {
+      if (failure !== undefined) return;
+      try {
+        send(text);
+      } catch (error) {
+        fail(error as Error);
+      }
+    },
+    isClosed: () => failure !== undefined,
+    lostBy: () => (failure === 'EPIPE' ? undefined : failure),
+  };
+}
+
+function isOfFile(fd: number, { isTTY }: NodeJS.WriteStream): boolean {
+  const stat = fstatSync(fd);
+  return !isTTY && (stat.isFile() || stat.isCharacterDevice());
+}
+
+/** A disk that is nearly full takes a part of a text, which Node's own stream takes for the whole. */
+function writeWhole(fd: number, text: string): void {
+  let left = Buffer.from(text);
+  while (left.length > 0) left = left.subarray(writeSync(fd, left));
 }
 
 function listenForStop(stop: (signal: StopSignal) => void): () => void {

@@ -21,7 +21,7 @@ export function showError(session: CliSession, error: unknown): number {
   const { io, options, commands, paint, printError } = session;
   const { code, message, advice } = nameError(error);
   const shown: ShownError = { code, message, next: commands.showAdvice(advice) };
-  if (options.json) io.out(formatJson({ error: shown }));
+  if (options.json && io.lostBy() === undefined) io.out(formatJson({ error: shown }));
   else printError(`${paint('error', 'red')} [${code}] ${message}\n  next: ${shown.next.replaceAll('\n', '\n  ')}`);
   showCauses(session, error);
   return isRolloutError(error) ? error.exitCode : ERRORS.internal.exit;
