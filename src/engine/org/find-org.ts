@@ -4,7 +4,7 @@ import { quoteValue } from '../../kernel/quote-value.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { type CellRow, findCell, rejectChangedSource } from '../../stores/cell/identity.js';
-import { parseOrgId } from '../../stores/cell/org/orgs.js';
+import { parseOrgId, spellOrgId } from '../../stores/cell/org/orgs.js';
 import { loadStoredCard, type StoredCard } from '../../stores/cell/org/rates.js';
 
 export interface OrgName {
@@ -14,13 +14,13 @@ export interface OrgName {
 }
 
 /**
- * `7` for `007` where ids are numbers; does not check that the org exists. Throws invalid_org_id, source_changed: there
+ * `7` for `007` where ids are numbers, `Acme` for `ACME` where case does not count; does not check that the org exists. Throws invalid_org_id, source_changed: there
  * the org would be looked for where it is not.
  */
 export async function getOrgId(tx: CellTransaction, { dataCenter, orgId }: OrgName): Promise<string> {
   await rejectChangedSource(tx, dataCenter);
   const id = await parseOrgId(tx, orgId);
-  if (id !== undefined) return id;
+  if (id !== undefined) return spellOrgId(tx, id);
   throw new RolloutError('invalid_org_id', {
     message: `${quoteValue(orgId)} is not an org id of the type that data center "${dataCenter}" uses.`,
   });

@@ -48,6 +48,20 @@ describe('explainOrg', () => {
     expect(org.batch).toMatchObject({ runId: 1n, epoch: 1n, batchNo: 0 });
   });
 
+  test('names an org as its row does where case does not count', async () => {
+    const cell = await makeCell({ idType: 'text', key: 'none', init: 'left' });
+    await cell.sql(`create collation public.any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+      alter table public.orgs alter column org_id type text collate public.any_case;
+      alter table public.orgs add primary key (org_id)`);
+    await cell.init();
+    await cell.insertOrgs({ org_id: 'Acme' }, { org_id: 'Bcme' });
+    await applyAll(cell);
+    expect(await why(cell, 'ACME')).toMatchObject({ orgId: 'Acme', recompute: { movement: 'same' } });
+    await cell.sql('delete from credit_rollout.allotments');
+    expect(await why(cell, 'acmE')).toMatchObject({ orgId: 'Acme' });
+    await expect(why(cell, 'ACM')).rejects.toMatchObject({ code: 'org_not_found' });
+  });
+
   test('keeps numbers beyond 2^53 exact through source, row and history', async () => {
     const cell = await makeApplied({
       edition: 'enterprise',

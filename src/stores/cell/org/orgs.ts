@@ -1,7 +1,7 @@
 // One org as our tables have it: allotment, sign-up, batch, quarantine, history. Reads only.
 // jsonb never reaches the driver, which would round its numbers: Postgres turns a before-image back into a row.
 import type { Allotment } from '../../../domain/org/allotment.js';
-import { classifyFailure } from '../../postgres-failure.js';
+import { classifyFailure, isRowFailure } from '../../postgres-failure.js';
 import { execute, findRow, selectRow, selectRows } from '../../query.js';
 import { type AllotmentRow, allotmentColumns, toAllotment, toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
@@ -76,6 +76,24 @@ export async function parseOrgId(tx: CellTransaction, text: string): Promise<str
     return parsed.id;
   } catch (error) {
     if (classifyFailure(error).kind === 'bad_value') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * An id as its row has it, where ids that differ as texts are equal: `Acme` for `ACME`. As it is where no row can be
+ * read.
+ */
+export async function spellOrgId(tx: CellTransaction, orgId: string): Promise<string> {
+  const rows = `select a.org_id::text as id from credit_rollout.allotments a
+      where a.org_id = :org_id::credit_rollout.org_id
+    union all
+    select s.org_id::text from credit_rollout.source_orgs s where s.org_id = :org_id::credit_rollout.org_id limit 1`;
+  try {
+    const row = await tx.transaction((nested) => findRow<{ readonly id: string }>(nested, rows, { org_id: orgId }));
+    return row?.id ?? orgId;
+  } catch (error) {
+    if (isRowFailure(error)) return orgId;
     throw error;
   }
 }
