@@ -36,6 +36,7 @@ import { checkControlLocks } from './check-locks.js';
 import { checkCellLogins, checkSchedulerLogins } from './check-logins.js';
 import { checkMeter, type MeterServers, type ReadMeters, readMeters } from './check-meter.js';
 import { checkCellOwner, checkControlOwner } from './check-owner.js';
+import { checkCellPasswords, checkControlPasswords } from './check-passwords.js';
 import { checkCellPrepared, checkControlPrepared } from './check-prepared.js';
 import { loadCard } from './check-rate-card.js';
 import { checkSealKeys } from './check-seals.js';
@@ -67,6 +68,7 @@ const CONTROL_CHECKS: readonly Check<OpenControl>[] = [
   { check: 'writable', needs: ['primary'], run: checkWritable },
   { check: 'synchronous_commit', run: checkDurability },
   { check: 'settings', run: checkControlSettings },
+  { check: 'passwords', run: checkControlPasswords },
   { check: 'prepared transactions', run: checkControlPrepared },
   { check: 'schema', run: checkControlSchema },
   { check: 'owner', needs: ['schema'], run: checkControlOwner },
@@ -95,6 +97,7 @@ const CELL_CHECKS: readonly Check<OpenCell>[] = [
   { check: 'encoding', run: checkEncoding },
   { check: 'synchronous_commit', run: checkDurability },
   { check: 'settings', run: checkCellSettings },
+  { check: 'passwords', run: checkCellPasswords },
   { check: 'prepared transactions', run: checkCellPrepared },
   // time
   { check: 'clock', run: checkClock },

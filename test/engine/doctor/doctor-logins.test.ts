@@ -137,3 +137,31 @@ describe('the login of a scheduler', () => {
     expect(findings).toMatchObject([{ subject: 'control', level, found: expect.stringContaining(found) }]);
   });
 });
+
+describe('passwords', () => {
+  const ofPasswords = async (cell: TestCell, as: CellDatabase = cell.cell) =>
+    (await checkCells([{ ...cell, cell: as }])).filter(
+      ({ subject, check }) => subject === cell.dataCenter.id && check === 'passwords',
+    );
+
+  test('that are stored as MD5 are named to a superuser, and new ones to everybody', async () => {
+    const cell = await makeCell();
+    expect(await ofPasswords(cell)).toMatchObject([{ level: 'ok', found: expect.stringContaining('no login') }]);
+    const worker = `"${cellRoleName(cell.dataCenter.id, 'worker')}"`;
+    const sql: TestCell['sql'] = (text) =>
+      cell.sql(`set password_encryption = 'md5'; ${text}; reset password_encryption`);
+    const name = new URL(await makeLogin(sql, cell.url, [worker])).username;
+    expect(await ofPasswords(cell)).toMatchObject([
+      { level: 'warning', found: expect.stringContaining(`the login ${name} is stored as MD5`) },
+    ]);
+    const other = await openAs(cell, ['reader']);
+    expect(await ofPasswords(cell, other)).toMatchObject([
+      { level: 'ok', found: expect.stringContaining('superuser') },
+    ]);
+    await cell.sql(`alter database ${cell.database} set password_encryption = 'md5'`);
+    const later = await openAs(cell, ['reader']);
+    expect(await ofPasswords(cell, later)).toMatchObject([
+      { level: 'warning', found: expect.stringContaining('from now on are stored as MD5') },
+    ]);
+  });
+});
