@@ -56,6 +56,7 @@ import { bindReversals } from './sealed-reversals.js';
 import { createCellSeals, sealRuns } from './seals.js';
 import { checkSealsAtCommit } from './seals-at-commit.js';
 import { shortenChecksums } from './shorter-checksums.js';
+import { limitSignUpLists } from './sign-up-lists.js';
 import { limitSignUpWaits } from './sign-up-waits.js';
 import { keepGivenUpSignUps, noteNoLongIds } from './sign-ups-given-up.js';
 import { writeSignUpsLater } from './sign-ups-later.js';
@@ -206,5 +207,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     keepUndoneAllotments,
     quickenUndo,
     choosePlanSizes,
+    limitSignUpLists,
   ];
 }

@@ -220,6 +220,8 @@ const SIGN_UPS_WAIT: Readonly<Record<SignUpsWait, string>> = {
   no_worker: 'no worker serves this data center',
   too_slow: 'the source cannot be read for them in 10 s; the nightly run writes them',
   failed: 'the source cannot be read for them; it is tried again',
+  view_not_followed:
+    'one read of the source takes so long that they follow later than 5 s; doctor says what would help',
   view_takes_long: 'one read of the source takes long, so they are written together, every few seconds',
   being_written: 'workers are writing them',
 };

@@ -1,14 +1,26 @@
 // Sign-ups whose allotment a worker writes, so that the product's own transaction only records them: how long workers
 // leave the source alone in between, why some wait, and which could not be written. Pure.
 
-/** Reading takes a fifth of the time at most, but where it is quick. */
+/** Reading takes a fifth of the time at most, but where it is quick; half of it while a crowd signs up. */
 const SHARE = 4;
+const CROWD_SHARE = 1;
+/** Sign-ups that one read decides at most. */
+const MOST = 1_000;
 const QUICK_MS = 250;
 const LONGEST_MS = 60_000;
 
-/** From the end of a read of the source that took so long, in ms. */
-export const decideSignUpRest = (readMs: number): number =>
-  readMs <= QUICK_MS ? 0 : Math.round(Math.min(LONGEST_MS, readMs * SHARE));
+/** From the end of a read of the source that took so long, in ms; `tried`: how many sign-ups it decided. */
+export const decideSignUpRest = (readMs: number, tried: number): number =>
+  readMs <= QUICK_MS ? 0 : Math.round(Math.min(LONGEST_MS, readMs * (tried >= MOST ? CROWD_SHARE : SHARE)));
+
+/** How soon a sign-up must be written. */
+const FOLLOWED_MS = 5_000;
+
+/** How long a sign-up waits at most, in ms, where one read takes so long: it may just have missed the one before. */
+export const longestSignUpWaitMs = (readMs: number): number => readMs + decideSignUpRest(readMs, 1) + readMs;
+
+/** Whether sign-ups are written within seconds where one read of the source takes so long, in ms. */
+export const areSignUpsFollowed = (readMs: number): boolean => longestSignUpWaitMs(readMs) <= FOLLOWED_MS;
 
 /** What the last try met of a sign-up that could not be written; the names are those of the database. */
 export type GivenUpWhy = 'undecidable' | 'absent' | 'left_to_night' | 'unreadable' | 'too_slow';
@@ -53,6 +65,7 @@ export type SignUpsWait =
   | 'no_worker'
   | 'too_slow'
   | 'failed'
+  | 'view_not_followed'
   | 'view_takes_long'
   | 'being_written';
 
@@ -72,5 +85,6 @@ export function explainSignUpsWait(
   if (!singleWrites) return 'closed';
   if (workersAlive === 0) return 'no_worker';
   if (failure !== null) return failure === '57014' ? 'too_slow' : 'failed';
-  return decideSignUpRest(readMs ?? 0) > 0 ? 'view_takes_long' : 'being_written';
+  if (!areSignUpsFollowed(readMs ?? 0)) return 'view_not_followed';
+  return decideSignUpRest(readMs ?? 0, 1) > 0 ? 'view_takes_long' : 'being_written';
 }

@@ -28,7 +28,7 @@ export async function writeSignUps(
   const outcome = await cell.inTransaction('worker', writePendingSignUps, { statementMs: STATEMENT_MS });
   // nothing was read: another worker writes, or single writes are not allowed
   if (outcome.readMs === null) return { ...outcome, restMs: 0 };
-  const read = { ...outcome, restMs: decideSignUpRest(outcome.readMs) };
+  const read = { ...outcome, restMs: decideSignUpRest(outcome.readMs, outcome.tried) };
   await cell.inTransaction('worker', (tx) => saveSignUpRead(tx, read));
   return read;
 }

@@ -1,7 +1,12 @@
 // Checks of `doctor` on the source: found, fitting, readable, indexed, attached, and how long a sign-up takes on it.
 // Shows no org.
 
-import type { GivenUpSignUps, GivenUpWhy } from '../../domain/cutover/sign-up-writing.js';
+import {
+  areSignUpsFollowed,
+  type GivenUpSignUps,
+  type GivenUpWhy,
+  longestSignUpWaitMs,
+} from '../../domain/cutover/sign-up-writing.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkSourceColumns } from '../../domain/source/source-contract.js';
 import { type Advice, advise, command } from '../../kernel/advice.js';
@@ -143,8 +148,20 @@ async function checkSignUpTime(cell: CellDatabase, record: FindingRecorder): Pro
       `${took}, for each of them alone: init measured ${formatMs(oneOrgMs ?? 0)}`,
       advise`Run: ${command('init')} (it measures again, and lets workers read for many sign-ups at once)`,
     );
+  if (!areSignUpsFollowed(measured)) {
+    const wait = Math.ceil(longestSignUpWaitMs(measured) / 1_000);
+    return record.warning(
+      `${took}, and rests after it: an allotment follows up to ${wait} s after its sign-up, not within 5 s`,
+      FASTER_VIEW,
+    );
+  }
   return record.ok(`${took}${(oneOrgMs ?? 0) > TOGETHER_MS ? ', and for many at once' : ''}`);
 }
+
+// what keeps an id from the inside of a view: a window, or a grouped query that is computed for all orgs
+const FASTER_VIEW =
+  'Let the view find one org by an index: a lateral query for each org, in the place of a window or a grouped query ' +
+  'over all of them. Or let source name a table. Until then org_capacity answers by what the sign-up recorded.';
 
 /** As `init` measures it, also where an earlier version left its functions to their caller's rights. */
 export const measureOnSource = (cell: CellDatabase, limitMs: number, measure: MeasureSource): Promise<number | null> =>

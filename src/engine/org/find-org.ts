@@ -14,8 +14,8 @@ export interface OrgName {
 }
 
 /**
- * `7` for `007` where ids are numbers, `Acme` for `ACME` where case does not count; does not check that the org exists. Throws invalid_org_id, source_changed: there
- * the org would be looked for where it is not.
+ * `7` for `007` where ids are numbers, `Acme` for `ACME` where case does not count; does not check that the org exists.
+ * Throws invalid_org_id, source_changed: there the org would be looked for where it is not.
  */
 export async function getOrgId(tx: CellTransaction, { dataCenter, orgId }: OrgName): Promise<string> {
   await rejectChangedSource(tx, dataCenter);

@@ -188,7 +188,36 @@ test('writes at once what the clock was set back from', async () => {
 });
 
 test('rests four times as long as a read takes, but not where it is quick, and at most a minute', () => {
-  expect([0, 250, 700, 30_000].map(decideSignUpRest)).toEqual([0, 0, 2_800, 60_000]);
+  expect([0, 250, 700, 30_000].map((ms) => decideSignUpRest(ms, 999))).toEqual([0, 0, 2_800, 60_000]);
+});
+
+test('rests as long as a read takes while more wait than one read decides', () => {
+  expect(decideSignUpRest(700, 1_000)).toBe(700);
+});
+
+test.each([
+  [20, 4],
+  [40, 7],
+  [200, 1],
+])('reads for so many that a list takes a quarter of a second, where one org takes %i ms', async (ms, reads) => {
+  await cell.sql('create sequence if not exists public.reads; grant usage on sequence public.reads to public');
+  await setView('agents', `, nextval('public.reads')`);
+  await signUp(40);
+  await cell.sql(`update credit_rollout.cell set one_org_ms = ${ms}; alter sequence public.reads restart`);
+  expect(await write()).toMatchObject({ tried: 40, written: 40 });
+  expect(await cell.sql('select last_value::int as reads from public.reads')).toEqual([{ reads }]);
+});
+
+test('says of a view that no worker can follow what would help', async () => {
+  await signUp(1);
+  await setView('agents', ', pg_sleep(0.9)');
+  const source = await cell.cell.asOwner((tx) => findSource(tx, cell.dataCenter.source, cell.dataCenter.id));
+  const recorder = createFindingRecorder({ subject: cell.dataCenter.id, title: 'Data center' }, 'sign-ups');
+  const [found] = await checkSignUps({ cell: cell.cell, source }, recorder);
+  expect(found).toMatchObject({
+    level: 'warning',
+    found: expect.stringMatching(/follows up to \d+ s after its sign-up/u),
+  });
 });
 
 test.each([
@@ -197,7 +226,8 @@ test.each([
   [{ workersAlive: 0, failure: '57014' }, 'no_worker'],
   [{ failure: '57014' }, 'too_slow'],
   [{ failure: '42501', readMs: 900 }, 'failed'],
-  [{ readMs: 900 }, 'view_takes_long'],
+  [{ readMs: 900 }, 'view_not_followed'],
+  [{ readMs: 700 }, 'view_takes_long'],
   [{ readMs: 20 }, 'being_written'],
 ])('names why they wait: %j', (facts, why) => {
   const all = { frozen: false, singleWrites: true, workersAlive: 1, readMs: null, failure: null, ...facts };
