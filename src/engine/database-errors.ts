@@ -231,7 +231,8 @@ export function nameDenied(error: unknown): { readonly name: string; readonly te
 
 /** Our transactions begin with `set local role`; the pattern lets no name but that of a role of ours through. */
 const SETS_ROLE = /^(call_string_check_hook|check_role)$/u;
-const OUR_ROLE = /^permission denied to set role "(credit_rollout_[a-z0-9_]{1,60})"$/u;
+// knex writes the statement before what the server said
+const OUR_ROLE = /(?:^| - )permission denied to set role "(credit_rollout_[a-z0-9_]{1,60})"$/u;
 
 /** Where nothing shows the GRANT: where a login gets its roles. */
 const WAY_OUT = {

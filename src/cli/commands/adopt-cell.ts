@@ -34,7 +34,7 @@ export function runAdoptCell(
       message: '--withdraw ends a proposal and does nothing else.',
       next: 'Leave --execute out.',
     });
-  return withProgram(session, { policy: 'warned' }, async (program) => {
+  return withProgram(session, { policy: 'warned', leftBehind: 'shown' }, async (program) => {
     const { id: dataCenter } = findDataCenter(program.config, dc);
     const context = adoptionContext(program);
     if (withdraw) return reportWithdrawn(session, context, { dataCenter, revision });

@@ -8,7 +8,7 @@ import { showCauses } from '../views/show-error.js';
 import { findingsDocument, showFindings } from '../views/show-findings.js';
 
 export function runDoctor(session: CliSession, dc: readonly string[] | undefined): Promise<number> {
-  return withProgram(session, { policy: 'reported' }, async (program, policyDifferences) => {
+  return withProgram(session, { policy: 'reported', leftBehind: 'shown' }, async (program, policyDifferences) => {
     const dataCenters = pickDataCenters(program.config, dc);
     const findings = await runDoctorChecks(program.engine, {
       config: program.config,

@@ -29,7 +29,7 @@ const CLOSE_MS = 100;
 export function runStatus(session: CliSession, flags: StatusFlags): Promise<number> {
   const withinMs = flags.within * 1_000 - SHOW_MS;
   const limits = { checkMs: withinMs * CHECK_SHARE, closeMs: CLOSE_MS };
-  return withProgram(session, { policy: 'warned', ...limits }, async (program, _, checkedMs) => {
+  return withProgram(session, { policy: 'warned', leftBehind: 'shown', ...limits }, async (program, _, checkedMs) => {
     const render = (status: Status): string => renderStatus(session, withPrintableTexts(status), flags);
     if (flags.watch) return watchStatus(session, program, render, withinMs);
     const status = await readStatusWithin(program.engine, withinMs - checkedMs);

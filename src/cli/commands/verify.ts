@@ -2,7 +2,6 @@
 // proof of the cut-over. Reads only.
 
 import { type VerifyReport, verifyDataCenter } from '../../engine/operate/verify-data-center.js';
-import { rejectLeftBehind } from '../../engine/reject-left-behind.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-data-centers.js';
 import { withProgram } from '../processes/with-program.js';
@@ -19,7 +18,6 @@ export function runVerify(session: CliSession, { limit, ...choice }: VerifyFlags
   return withProgram(session, { policy: 'warned' }, async (program) => {
     const reports: VerifyReport[] = [];
     for (const { id } of chooseDataCenters(program.config, choice)) {
-      await rejectLeftBehind(program.engine, id, 'reader');
       const report = await withCounter(session, `Verifying ${id}`, (onProgress) =>
         verifyDataCenter(program.engine, id, { limit, onProgress }),
       );

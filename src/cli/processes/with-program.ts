@@ -3,6 +3,7 @@
 import { type ComposeOptions, compose, composeEmbedded, type Program } from '../../compose.js';
 import { findConfigDrift } from '../../engine/cutover/pinned-instants.js';
 import { explainFailure } from '../../engine/database-errors.js';
+import { guardCells } from '../../engine/reject-left-behind.js';
 import type { PolicyDifference } from '../../engine/settings/compare-policy.js';
 import { compareConfig, describeDifference, rejectOtherPolicy } from '../../engine/settings/compare-policy.js';
 import { systemClock } from '../../kernel/clock.js';
@@ -24,6 +25,8 @@ export interface ProgramOptions {
   readonly policy?: 'refused' | 'warned' | 'reported' | 'kept' | 'unchecked';
   /** `origin`, where left out: begins with the line that says which configuration and which databases it uses. */
   readonly says?: 'origin' | 'nothing';
+  /** A cell that was left behind when it moved is `refused` where left out; `shown`: the command says it itself. */
+  readonly leftBehind?: 'refused' | 'shown';
   /** How long reading the policy and the pinned instants may delay the command, in ms; 2,000 where left out. */
   readonly checkMs?: number;
   /** How long the end of its connections may, in ms; 4,000 where left out. */
@@ -41,7 +44,8 @@ export async function withProgram(
   const { cellConnections, from = 'config', policy = 'refused', says = 'origin' } = options;
   const { checkMs = CHECK_MS, closeMs = CLOSE_MS } = options;
   const given = { configPath: session.options.config, ...(cellConnections && { cellConnections }) };
-  const program = await (from === 'embedded' ? composeEmbedded(given) : compose(given));
+  const composed = await (from === 'embedded' ? composeEmbedded(given) : compose(given));
+  const program = options.leftBehind === 'shown' ? composed : guardProgram(composed);
   if (says === 'origin' && !session.options.json) session.printError(`Using ${toPrintable(program.origin)}`);
   try {
     if (policy === 'unchecked') return await use(program, [], 0);
@@ -60,6 +64,12 @@ export async function withProgram(
     await withTimeout(systemClock, closeMs, program.close());
   }
 }
+
+/** What a person's command reads and writes; processes look at their cells themselves. */
+const guardProgram = (program: Program): Program => ({
+  ...program,
+  engine: { ...program.engine, cells: guardCells(program.engine) },
+});
 
 /**
  * Where there is no control database, or none yet, the command says so itself; where it only failed to answer, it could

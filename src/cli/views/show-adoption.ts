@@ -26,9 +26,19 @@ export function showAdoption(report: AdoptionReport, next: string): string {
     ...(report.leftBehind ? ['    another copy was adopted last: this one was left behind'] : []),
     `    stage ${stage}; epoch of its fence ${epoch.cell}, in control ${epoch.control ?? 'none'}`,
     ...listProofs(report),
+    ...warnUnfrozen(report),
     ...changed,
     `Next: ${next}`,
   ].join('\n');
+}
+
+/** Also one that was upgraded in place is another server: nothing was written beside it. */
+function warnUnfrozen({ state, frozen, leftBehind }: AdoptionReport): readonly string[] {
+  if (frozen || leftBehind || state === 'in_place' || state === 'withdrawn') return [];
+  return [
+    '    ⚠ it was not frozen when it was copied: what the old database took after that is not here;',
+    '      unless it was stopped for the copy, freeze it, and copy it again',
+  ];
 }
 
 function listProofs({ epoch, missing, unknownRuns, notVerified }: AdoptionReport): readonly string[] {

@@ -8,7 +8,7 @@ import { toPastedSql } from '../../kernel/pasted-sql.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { type CellDatabase, cellRoleName } from '../../stores/cell/cell-database.js';
 import { adviseMoved, findCell, readServerFacts } from '../../stores/cell/identity.js';
-import { hasAdoption } from '../../stores/cell/setup/adoption.js';
+import { hasAdoption, type LateWrites, readLateWrites } from '../../stores/cell/setup/adoption.js';
 import {
   assertRightCell,
   listExcessGrants,
@@ -101,8 +101,18 @@ export async function checkAdopted(
   const adoption = known?.adoption ?? null;
   if (adoption === null || (await cell.asOwner((tx) => hasAdoption(tx, adoption))))
     return record.ok(`it is the cell of ${id}`);
-  const fix = adviseMoved(id);
-  return record.error('two people adopted another copy of it: this one was left behind', fix, 'wrong_cell');
+  const late = await cell.asOwner(readLateWrites).catch(() => undefined);
+  const found = `two people adopted another copy of it: this one was left behind${describeLateWrites(late)}`;
+  return record.error(found, adviseMoved(id), 'wrong_cell');
+}
+
+/** Whoever still has the old URL: what they record here is in no other copy. */
+function describeLateWrites(late: LateWrites | undefined): string {
+  if (late === undefined || late.signUps + late.usageDays === 0) return '';
+  return (
+    `; since it was frozen, at ${late.since.toISOString()}, the product or its meters recorded ${late.signUps} ` +
+    `sign-ups and ${late.usageDays} days of usage in it: they still have its URL`
+  );
 }
 
 const INIT = advise`Run: ${command('init')}`;

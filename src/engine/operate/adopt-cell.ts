@@ -7,6 +7,7 @@ import { type Advice, advise, command } from '../../kernel/advice.js';
 import { type ProposalId, showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { readFence } from '../../stores/cell/batch/fence.js';
+import { readFreeze } from '../../stores/cell/batch/freezes.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { readServerFacts } from '../../stores/cell/identity.js';
 import {
@@ -55,6 +56,8 @@ export interface AdoptionReport {
   readonly from: CellPlace;
   readonly to: CellPlace;
   readonly timelineChanged: boolean;
+  /** It was frozen before it was copied: the old database has no write of ours that this one does not have. */
+  readonly frozen: boolean;
   /** It is not the copy that was adopted last. */
   readonly leftBehind: boolean;
   readonly stage: DataCenterRow['stage'];
@@ -213,6 +216,7 @@ async function compareWithControl(
   const { from, to, timelineChanged, digest } = await readMovedCell(tx);
   const fence = await readFence(tx);
   const missing = await listMissingWork(tx, { runs, plans });
+  const freeze = await readFreeze(tx);
   // in its place, and yet not the copy that was adopted last: to be adopted again, where that is meant
   const leftBehind = row.adoption !== null && !(await hasAdoption(tx, row.adoption));
   const moved =
@@ -232,6 +236,8 @@ async function compareWithControl(
       from,
       to,
       timelineChanged,
+      // proven: nothing that began before it was still open when it was copied
+      frozen: freeze !== null && freeze.acknowledgedAt !== null,
       leftBehind,
       stage: row.stage,
       epoch: { cell: fence.epoch, control: row.epoch },

@@ -8,7 +8,6 @@ import { findMembership } from '../../stores/control/data-centers.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import type { EngineContext } from '../context.js';
 import { explainFailure } from '../database-errors.js';
-import { rejectLeftBehind } from '../reject-left-behind.js';
 import { makePlan, type PlanHooks } from './make-plan.js';
 import { registerPlan, sealOfPlan } from './register-plan.js';
 
@@ -49,7 +48,6 @@ export async function planDataCenter(
   { config, dataCenter, card, save, reason = null }: PlanOfDataCenter,
   hooks: PlanHooks = {},
 ): Promise<PlanReport> {
-  await rejectLeftBehind(context, dataCenter, 'planner');
   const author = (await context.control.inTransaction((tx) => identifyPerson(tx, context.actor))).name;
   const { batchSize, lanes, guardRails } = config.rollout;
   const report = await makePlanOfMember(

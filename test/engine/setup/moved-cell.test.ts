@@ -94,7 +94,8 @@ dataCenters:\n  - { id: ${dc}, zone: UTC, database: "${url}", source: public.org
 
     expect((await as(0, 'verify', '--dc', dc)).err).toContain('wrong_cell');
     const propose = ['adopt-cell', '--dc', dc, '--execute', '--reason', 'new hardware', '--json'];
-    const { adoption } = JSON.parse((await as(0, ...propose)).out);
+    const { adoption, frozen } = JSON.parse((await as(0, ...propose)).out);
+    expect(frozen).toBe(true);
     expect((await as(0, 'approve', adoption)).err).toContain('same_person');
     expect(await as(1, 'approve', adoption)).toMatchObject({
       code: 0,
@@ -121,9 +122,13 @@ dataCenters:\n  - { id: ${dc}, zone: UTC, database: "${url}", source: public.org
 
   test('gets nothing from processes that have the old URL, which write nothing in the old one either', async () => {
     const cell = fleet.cell(0);
+    await cell.sql(`insert into credit_rollout.usage_days
+      values (4, current_date, 'credits', 1, 1, 0, 0, 0, 0, 0, '{}')`);
     const before = await cell.sql(ALL);
-    expect((await asWith(cell.url, 0, 'doctor', '--dc', dc)).out).toContain('this one was left behind');
-    for (const command of ['verify', 'plan'])
+    const { out } = await asWith(cell.url, 0, 'doctor', '--dc', dc);
+    expect(out).toContain('this one was left behind');
+    expect(out.replaceAll(/\s+/gu, ' ')).toContain('recorded 0 sign-ups and 1 days of usage in it');
+    for (const command of ['verify', 'plan', 'quarantine', 'init'])
       expect(await asWith(cell.url, 0, command, '--dc', dc)).toMatchObject({
         code: 6,
         err: expect.stringContaining('was left behind when its cell moved'),

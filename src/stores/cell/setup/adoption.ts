@@ -1,6 +1,6 @@
 // A cell that was moved: where it was, where it is, and what it has of the work that control knows. Counts and numbers
 // only. Its connection must not have been checked against the recorded place.
-import { execute, selectRow, selectRows } from '../../query.js';
+import { execute, findRow, selectRow, selectRows } from '../../query.js';
 import type { Seal } from '../../seal.js';
 import type { CellTransaction } from '../cell-database.js';
 
@@ -86,3 +86,24 @@ export async function listOpenRunIds(tx: CellTransaction): Promise<readonly bigi
 export async function adoptSealedCell(tx: CellTransaction, seal: Seal): Promise<void> {
   await execute(tx, 'select credit_rollout.adopt_cell(:seal::jsonb)', { seal });
 }
+
+export interface LateWrites {
+  /** Of the freeze that this copy had when it was copied. */
+  readonly since: Date;
+  readonly signUps: number;
+  /** Orgs and local days. */
+  readonly usageDays: number;
+}
+
+/**
+ * What the product and its meters recorded here although it is frozen: what they still do in a database that was left
+ * behind is lost. Undefined: it is not frozen. As the login of `doctor`.
+ */
+export const readLateWrites = (tx: CellTransaction): Promise<LateWrites | undefined> =>
+  findRow<LateWrites>(
+    tx,
+    `select f.since, (select count(*) from credit_rollout.sign_ups s where s.decided_at > f.since)::float8 as sign_ups,
+       (select count(*) from credit_rollout.usage_days u where u.recorded_at > f.since)::float8 as usage_days
+     from (select min(z.frozen_at) as since from credit_rollout.freezes z where z.lifted_at is null) f
+     where f.since is not null`,
+  );

@@ -180,7 +180,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     RULE,
     RULE_INPUTS,
     'select, insert (org_id, reason, protected_by) on credit_rollout.protected_orgs',
-    'execute on function credit_rollout.unprotect_org',
+    'execute on function credit_rollout.unprotect_org, credit_rollout.has_adoption',
     'select, insert (org_id, floor, reason, author), update (decided_at, state) on credit_rollout.overrides',
     `execute on function credit_rollout.digest_override, credit_rollout.begin_override,
        credit_rollout.write_override, credit_rollout.complete_override`,
