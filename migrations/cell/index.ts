@@ -32,6 +32,7 @@ import { bindNames, checkRates, guardFloors, recordWorkerLogins, sealGateAnswers
 import { type CellSchemaOptions, createIdentity, protectRates } from './identity.js';
 import { checkCellInstants, endRunsOnce } from './instants.js';
 import { keepBatches } from './kept-batches.js';
+import { refuseUnknownOrgs } from './known-orgs.js';
 import { announceLatches } from './latch.js';
 import { keepLeftOut } from './left-out.js';
 import { loosenChecks } from './loosened-checks.js';
@@ -40,6 +41,7 @@ import { guardNights } from './night-guards.js';
 import { purgeCellNights } from './nights.js';
 import { leaveOddRowsOut } from './odd-rows.js';
 import { narrowOverrides } from './override-role.js';
+import { keepPlannedDefinition, setDynamicFailuresAside } from './planned-definition.js';
 import { createCellPlans, createOverrides, pinRuns } from './plans.js';
 import { quickenChanges } from './quick-changes.js';
 import { createRangeFunctions } from './ranges.js';
@@ -208,5 +210,8 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     quickenUndo,
     choosePlanSizes,
     limitSignUpLists,
+    refuseUnknownOrgs,
+    keepPlannedDefinition,
+    setDynamicFailuresAside,
   ];
 }

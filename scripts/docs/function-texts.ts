@@ -103,6 +103,9 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   check_rates: 'trigger of `rates`: the rates of a card must have the hash that names it',
   plan_key_ranges:
     'plans and counts key ranges, and stores them where a plan is given, so that nobody who plans chooses what is counted',
+  check_org_known: 'trigger of `enforcement` and `protected_orgs`: the org is in the source, or has an allotment',
+  source_definition: 'a digest of the views that the source is made of, and of the functions that they call; internal',
+  note_source_definition: 'trigger of `plans`: what the source was defined as; runs as its owner',
   is_row_failure: 'whether reading one row of the source may have caused an error, by its SQLSTATE and context',
   bound_number: 'trigger: counts and sums stay inside a range that others can add to',
   bound_instant: 'trigger: what workers wait for is not far ahead of the clock',

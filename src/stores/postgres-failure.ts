@@ -124,6 +124,7 @@ export const RAISED_NAMES: readonly string[] = [
   'freezes',
   'gate_swept_by_run',
   'instants_in_range_check',
+  'org_known',
   'overrides_end_check',
   'overrides_need_rest',
   'plan_edited',
@@ -222,6 +223,13 @@ export const isStatementRejected = (error: unknown): boolean =>
 /** What a row or the code of a view can cause, whoever reads it: also by a domain, a CASE, or too deep a function. */
 const OF_A_ROW = /^(0A|2[0-3F]|38|39|44|54|P0)/u;
 
+/** What dynamic SQL looks for in vain; but a missing right is missing for every row. */
+const OF_DYNAMIC_SQL = /^42(?!501)/u;
+const IN_A_FUNCTION = /^(?:PL\/pgSQL|SQL) function /u;
+
+const isFromTheirFunction = (error: unknown): boolean =>
+  IN_A_FUNCTION.test(String((error as Described).where ?? '')) && !isFromOurFunction(error);
+
 /**
  * Reading one row of the source, or writing what the rule gives for it, may have caused this: other orgs can be read
  * without it. What code of the product raises on purpose is of its row under any SQLSTATE.
@@ -230,7 +238,8 @@ export function isRowFailure(error: unknown): boolean {
   if (!isServerText(error) || isStatementRejected(error)) return false;
   const { sqlstate, ours, raised } = classifyFailure(error);
   if (raised) return true;
-  return ours === undefined && routineOf(error) !== 'exec_stmt_raise' && OF_A_ROW.test(sqlstate ?? '');
+  if (ours !== undefined || routineOf(error) === 'exec_stmt_raise') return false;
+  return OF_A_ROW.test(sqlstate ?? '') || (OF_DYNAMIC_SQL.test(sqlstate ?? '') && isFromTheirFunction(error));
 }
 
 function nameObject(error: Described): Pick<PostgresFailure, 'object' | 'ours'> {

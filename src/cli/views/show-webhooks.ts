@@ -29,7 +29,19 @@ export function showWebhooks(
 }
 
 function showWebhook(row: WebhookReport['webhooks'][number]): string {
-  const { webhook, failures, error, failingSince, nextAttemptAt, waiting, oldestAt, dead, deliveredAt } = row;
+  const {
+    webhook,
+    seenAt,
+    served,
+    failures,
+    error,
+    failingSince,
+    nextAttemptAt,
+    waiting,
+    oldestAt,
+    dead,
+    deliveredAt,
+  } = row;
   const last = deliveredAt === null ? 'nothing delivered yet' : `last delivered ${showInstant(deliveredAt)}`;
   const waits =
     oldestAt === null
@@ -40,5 +52,8 @@ function showWebhook(row: WebhookReport['webhooks'][number]): string {
       ? ''
       : `\n    fails since ${showInstant(failingSince)}: ${error} (${failures} in a row); next attempt ${showInstant(nextAttemptAt)}`;
   const gone = dead === 0 ? '' : `, ${showCount(dead)} given up`;
-  return `${failures === 0 ? '✔' : '✗'} ${webhook}: ${last}; ${waits}${gone}${failing}`;
+  const unserved = served
+    ? ''
+    : `\n    no scheduler has it in its configuration since ${showInstant(seenAt)}: it is told nothing, and forgotten 7 days after that`;
+  return `${!served ? '·' : failures === 0 ? '✔' : '✗'} ${webhook}: ${last}; ${waits}${gone}${served ? failing : unserved}`;
 }

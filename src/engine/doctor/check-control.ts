@@ -3,7 +3,12 @@ import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollou
 import { advise, command } from '../../kernel/advice.js';
 import { isControlReady, readControlFacts } from '../../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters, listRemoved } from '../../stores/control/data-centers.js';
-import { listQueueFailures, listSchedulerDifferences, listTickFailures } from '../../stores/control/schedulers.js';
+import {
+  listQueueFailures,
+  listSchedulerDifferences,
+  listTickFailures,
+  readGoneSchedulers,
+} from '../../stores/control/schedulers.js';
 import { listWebhooks } from '../../stores/control/webhooks.js';
 import type { EngineContext } from '../context.js';
 import { listPinDifferences } from '../cutover/pinned-instants.js';
@@ -127,14 +132,24 @@ export async function checkSchedulerTicks(
   { control }: Pick<OpenControl, 'control'>,
   record: FindingRecorder,
 ): Promise<readonly Finding[]> {
-  const failures = await control.inTransaction(listTickFailures);
+  const { failures, gone } = await control.inTransaction(async (tx) => ({
+    failures: await listTickFailures(tx),
+    gone: await readGoneSchedulers(tx),
+  }));
   const fix = 'Its log names the error at tick_failed; look up the code in docs/reference/errors.md, or report it.';
-  return failures.length === 0
-    ? [record.ok('the ticks of every scheduler that runs end')]
-    : failures.map(({ code, since }) =>
-        record.error(`the ticks of a scheduler fail since ${since.toISOString()} (${code}): it takes no step`, fix),
-      );
+  const found = failures.map(({ code, since }) =>
+    record.error(`the ticks of a scheduler fail since ${since.toISOString()} (${code}): it takes no step`, fix),
+  );
+  if (gone.count > 0 && gone.seenAt !== null) found.push(describeGone(gone.count, gone.seenAt, record));
+  return found.length === 0 ? [record.ok('the ticks of every scheduler that runs end')] : found;
 }
+
+/** A scheduler that ends takes its row away: one that was killed, or whose machine is gone, cannot. */
+const describeGone = (count: number, seenAt: Date, record: FindingRecorder): Finding =>
+  record.warning(
+    `${count === 1 ? '1 scheduler was' : `${count} schedulers were`} not ended in order, the last seen ${seenAt.toISOString()}`,
+    'Nothing needs to be done where others run: it is forgotten after a day. Else start one.',
+  );
 
 /** Somebody is not told. Nothing is said where nobody is to be told. */
 export async function checkWebhooks(
@@ -142,14 +157,24 @@ export async function checkWebhooks(
   record: FindingRecorder,
 ): Promise<readonly Finding[]> {
   const webhooks = await control.inTransaction(listWebhooks);
-  const failing = webhooks.filter(({ failures }) => failures > 0);
-  if (webhooks.length > 0 && failing.length === 0) return [record.ok('every webhook takes its messages')];
-  return failing.map(({ webhook, failingSince, error }) =>
-    record.warning(
-      `webhook ${webhook} takes no message since ${failingSince?.toISOString()} (${error})`,
-      advise`Check its receiver, and webhooks in the configuration. What waits: ${command('webhooks list')}`,
+  const failing = webhooks.filter(({ failures, served }) => served && failures > 0);
+  const unserved = webhooks.filter(({ served }) => !served);
+  if (webhooks.length > 0 && failing.length + unserved.length === 0)
+    return [record.ok('every webhook takes its messages')];
+  return [
+    ...failing.map(({ webhook, failingSince, error }) =>
+      record.warning(
+        `webhook ${webhook} takes no message since ${failingSince?.toISOString()} (${error})`,
+        advise`Check its receiver, and webhooks in the configuration. What waits: ${command('webhooks list')}`,
+      ),
     ),
-  );
+    ...unserved.map(({ webhook, seenAt }) =>
+      record.warning(
+        `no scheduler has webhook ${webhook} in its configuration since ${seenAt.toISOString()}: it is told nothing`,
+        advise`Start a scheduler with it. Where it was taken out on purpose, it is forgotten after 7 days. See: ${command('webhooks list')}`,
+      ),
+    ),
+  ];
 }
 
 /**

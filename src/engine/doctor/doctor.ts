@@ -32,7 +32,7 @@ import {
   openControl,
 } from './check-control.js';
 import { checkFeed } from './check-feed.js';
-import { checkControlLocks } from './check-locks.js';
+import { checkCellLocks, checkControlLocks } from './check-locks.js';
 import { checkCellLogins, checkSchedulerLogins } from './check-logins.js';
 import { checkMeter, type MeterServers, type ReadMeters, readMeters } from './check-meter.js';
 import { checkCellOwner, checkControlOwner } from './check-owner.js';
@@ -126,6 +126,7 @@ const CELL_CHECKS: readonly Check<OpenCell>[] = [
     applies: (cell) => isInitialised(cell) && !cell.oneLogin,
     run: checkCellLogins,
   },
+  { check: 'locks', applies: isInitialised, run: checkCellLocks },
   { check: 'statements', needs: ['schema', 'roles'], applies: isInitialised, run: checkStatements },
   { check: 'seals', needs: ['schema', 'roles'], applies: isInitialised, run: checkSealKeys },
   { check: 'grants', needs: ['source', 'roles'], applies: isInitialised, run: ofSource(checkGrants) },

@@ -6,6 +6,7 @@ import { adviseFitting } from '../../domain/rollout/fitting-verbs.js';
 import { decidePauseEnd, type PauseEnd } from '../../domain/rollout/pause-end.js';
 import type { PauseReading } from '../../domain/rollout/snapshot.js';
 import { type Intent, RESTING_STAGES, SLOT_STAGES, type Stage } from '../../domain/rollout/stage.js';
+import { type Advice, advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { listFenceHolders } from '../../stores/cell/batch/fence.js';
 import type { LockHolder } from '../../stores/cell/lock-holders.js';
@@ -169,7 +170,7 @@ function rejectUnfit(
       message:
         `Data center "${row.id}" has no rollout under way (stage ${row.stage}), so there is nothing to ` +
         `${intent === 'run' ? 'resume' : intent}.`,
-      next: adviseFitting(row.id, row),
+      next: intent === 'abort' && row.stage === 'done' ? adviseEndOfMaintenance(row.id) : adviseFitting(row.id, row),
     });
   if (row.stage === 'undoing' && intent === 'abort')
     throw new RolloutError('wrong_stage', {
@@ -182,6 +183,10 @@ function rejectUnfit(
       next: adviseFitting(row.id, row),
     });
 }
+
+/** A nightly run, a reconciliation or a sweep is no rollout: nothing of it is taken back, and the next one follows. */
+const adviseEndOfMaintenance = (dataCenter: string): Advice =>
+  advise`To stop a nightly run, a reconciliation or a sweep: ${command`pause --dc ${dataCenter}`}; it goes on after: ${command`resume --dc ${dataCenter}`}`;
 
 /** Who delays the confirmation of a pause: the sessions in the cell that still hold its fence. */
 export function readFenceHolders(

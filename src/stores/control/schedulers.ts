@@ -85,6 +85,19 @@ export async function readSchedulers(tx: ControlTransaction): Promise<Schedulers
   );
 }
 
+/** Those that no living process renews any more: not seen for a minute, and not ended in order. */
+export const readGoneSchedulers = (
+  tx: ControlTransaction,
+): Promise<{ readonly count: number; readonly seenAt: Date | null }> =>
+  selectRow(
+    tx,
+    `select count(*)::int as count, max(seen_at) as seen_at from credit_rollout_control.schedulers
+     where seen_at < clock_timestamp() - interval '1 minute'`,
+  );
+
+/** Deletes those that were not seen for a day. */
+export const deleteGoneSchedulers = (tx: ControlTransaction): Promise<void> => deleteScheduler(tx, '');
+
 /**
  * The logins of schedulers that were seen in the last 15 s, quoted by the catalog, and what each may do beyond a
  * scheduler.

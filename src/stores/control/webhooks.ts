@@ -6,6 +6,8 @@ export interface WebhookRow {
   readonly webhook: string;
   /** When a scheduler that has it in its configuration was last seen. */
   readonly seenAt: Date;
+  /** One was seen in the last minutes: else nobody tells it anything. */
+  readonly served: boolean;
   readonly failures: number;
   /** Code of the last attempt; null: its message was taken. */
   readonly error: string | null;
@@ -18,8 +20,12 @@ export interface WebhookRow {
   readonly deliveredAt: Date | null;
 }
 
+/** Schedulers renew it each minute. */
+const SERVED = `w.seen_at > clock_timestamp() - interval '5 minutes'`;
+
 const LIST = `
-select w.webhook, w.seen_at, w.failures, w.error, w.failing_since, w.next_attempt_at, q.waiting, q.oldest_at,
+select w.webhook, w.seen_at, ${SERVED} as served,
+  w.failures, w.error, w.failing_since, w.next_attempt_at, q.waiting, q.oldest_at,
   (select count(*)::int from credit_rollout_control.webhook_deliveries d
     where d.webhook = w.webhook and d.state = 'dead') as dead,
   (select max(d.settled_at) from credit_rollout_control.webhook_deliveries d
@@ -39,12 +45,12 @@ export interface FailingWebhook {
   readonly since: Date;
 }
 
-/** Those whose last attempt failed, the longest first. */
+/** Those that a scheduler serves and whose last attempt failed, the longest first. */
 export const listFailingWebhooks = (tx: ControlTransaction): Promise<readonly FailingWebhook[]> =>
   selectRows(
     tx,
-    `select webhook, error as code, failing_since as since from credit_rollout_control.webhooks
-     where failures > 0 order by failing_since, webhook`,
+    `select w.webhook, w.error as code, w.failing_since as since from credit_rollout_control.webhooks w
+     where w.failures > 0 and ${SERVED} order by w.failing_since, w.webhook`,
   );
 
 /** From now on they are told; what happened before a webhook was first seen is not told to it. */

@@ -8,6 +8,7 @@ import { advise, command } from '../../../src/kernel/advice.js';
 import { RolloutError } from '../../../src/kernel/rollout-error.js';
 import { changeCard } from '../../domain/rate-card/sample-card.js';
 import { openTestCell } from '../../support/open-context.js';
+import { runAsAdmin } from '../../support/postgres.js';
 import {
   checkCells,
   closeAll,
@@ -72,6 +73,7 @@ describe('runDoctorChecks', () => {
       'roles',
       'owner',
       'logins',
+      'locks',
       'statements',
       'seals',
       'grants',
@@ -84,6 +86,21 @@ describe('runDoctorChecks', () => {
       'sign-ups',
       'change feed',
       'checks',
+    ]);
+  });
+
+  test('names webhooks and schedulers that no living process renews', async () => {
+    const { control, url } = await makeControl(makeConfig([await makeCell({ init: 'left' })]));
+    await runAsAdmin(
+      url,
+      `set session_replication_role = replica;
+       insert into credit_rollout_control.webhooks (webhook, seen_at) values ('gone', now() - interval '1 hour');
+       insert into credit_rollout_control.schedulers (scheduler_id, seen_at) values ('a:1', now() - interval '2 hours')`,
+    );
+    const found = of(await checkCells([], { control }), 'control');
+    expect(found.filter(({ level }) => level !== 'ok')).toMatchObject([
+      { check: "schedulers' ticks", level: 'warning', found: expect.stringContaining('1 scheduler was not ended') },
+      { check: 'webhooks', level: 'warning', found: expect.stringContaining('no scheduler has webhook gone') },
     ]);
   });
 

@@ -1,6 +1,9 @@
 // Who runs the processes, as the databases recorded it: a login with what its process needs, with more, and an owner's.
 import { randomBytes } from 'node:crypto';
+import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
+import { checkCellLocks } from '../../../src/engine/doctor/check-locks.js';
+import { createFindingRecorder } from '../../../src/engine/doctor/finding.js';
 import { openPostgres } from '../../../src/platform/postgres.js';
 import { saveCellSchedulerSeen } from '../../../src/stores/cell/batch/scheduler-logins.js';
 import { saveWorkerSeen } from '../../../src/stores/cell/batch/workers.js';
@@ -11,6 +14,7 @@ import { saveSchedulerSeen } from '../../../src/stores/control/schedulers.js';
 import { execute } from '../../../src/stores/query.js';
 import type { TestCell } from '../../support/cell.js';
 import { openTestCell } from '../../support/open-context.js';
+import { waitFor } from '../../support/wait.js';
 import { checkCells, closeAll, closers, makeCell, makeConfig, makeControl } from './doctor-scene.js';
 
 afterEach(closeAll);
@@ -164,4 +168,22 @@ describe('passwords', () => {
       { level: 'warning', found: expect.stringContaining('from now on are stored as MD5') },
     ]);
   });
+});
+
+test('names a session that keeps a lock of ours in a cell', async () => {
+  const cell = await makeCell();
+  const recorder = createFindingRecorder({ subject: cell.dataCenter.id, title: 'Data center' }, 'locks');
+  expect(await checkCellLocks({ cell: cell.cell }, recorder)).toMatchObject([{ level: 'ok' }]);
+  const [keeper, waiter] = [new pg.Client(cell.url), new pg.Client(cell.url)];
+  await Promise.all([keeper.connect(), waiter.connect()]);
+  await keeper.query('begin; select pg_advisory_xact_lock(1129467724, 0)');
+  const waits = waiter.query('select pg_advisory_xact_lock_shared(1129467724, 0)');
+  const { rows } = await keeper.query('select pg_backend_pid() as pid');
+  await waitFor('somebody has waited for it for a second', async () => {
+    const [found] = await checkCellLocks({ cell: cell.cell }, recorder);
+    return found?.level === 'warning' && found.found.startsWith(`session ${rows[0].pid} of `);
+  });
+  await keeper.query('rollback');
+  await waits;
+  await Promise.all([keeper.end(), waiter.end()]);
 });

@@ -46,4 +46,13 @@ describe('protectOrg', () => {
     await expect(protect({ orgId: ID.replace('abcd', 'ffff') })).rejects.toMatchObject({ code: 'org_not_found' });
     await expect(protect({ orgId: '7' })).rejects.toMatchObject({ code: 'invalid_org_id' });
   });
+
+  test.each([
+    `insert into credit_rollout.protected_orgs (org_id, reason, protected_by) values ($1, 'mine', 'me')`,
+    `insert into credit_rollout.enforcement (org_id, credits) values ($1, 'off')`,
+  ])('the cell refuses an id that nobody has: %s', async (insert) => {
+    const cell = fleet.cell(0);
+    await expect(cell.sql(insert, [ID.replace('abcd', 'fffe')])).rejects.toMatchObject({ constraint: 'org_known' });
+    await cell.sql(insert, [ID]);
+  });
 });
