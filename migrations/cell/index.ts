@@ -208,10 +208,10 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     quickenChanges,
     keepUndoneAllotments,
     quickenUndo,
-    choosePlanSizes,
     limitSignUpLists,
     refuseUnknownOrgs,
     keepPlannedDefinition,
     setDynamicFailuresAside,
+    choosePlanSizes,
   ];
 }

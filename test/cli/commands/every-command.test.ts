@@ -53,10 +53,8 @@ async function tell({ control = fleet.controlUrl, cell = fleet.cell(0).url }: Ur
   }
   return `${told.join('\n')}\n`
     .replaceAll(/viewer_\w+/gu, 'viewer')
-    .replaceAll(
-      /credit_rollout_t?\w+_(?=worker|planner|reader|fencer|operator|override|meter)/gu,
-      'credit_rollout_in_',
-    );
+    .replaceAll(/test_control_\w+/gu, 'control')
+    .replaceAll(/credit_rollout_\w+_(?=worker|planner|reader|fencer|operator|override|meter)/gu, 'credit_rollout_in_');
 }
 
 const asViewer = (url: string): string => {
