@@ -6,7 +6,7 @@ import { adviseFitting } from '../../domain/rollout/fitting-verbs.js';
 import { decidePauseEnd, type PauseEnd } from '../../domain/rollout/pause-end.js';
 import type { PauseReading } from '../../domain/rollout/snapshot.js';
 import { type Intent, RESTING_STAGES, SLOT_STAGES, type Stage } from '../../domain/rollout/stage.js';
-import { type Advice, advise, command } from '../../kernel/advice.js';
+import type { Advice } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { listFenceHolders } from '../../stores/cell/batch/fence.js';
 import type { LockHolder } from '../../stores/cell/lock-holders.js';
@@ -151,13 +151,12 @@ async function isCellIdle(
   return stage === 'done' ? fence.state === 'closed' && !fence.singleWrites : isClosedAt(epoch ?? 0n, fence);
 }
 
+type FitRow = Pick<DataCenterRow, 'id' | 'gateLatchedAt'> &
+  Pick<RolloutPosition, 'stage' | 'intent'> &
+  Pick<RequestedRollout, 'requestedAt'>;
+
 /** Throws wrong_stage, with the stage, for a command that does not fit it. */
-function rejectUnfit(
-  row: Pick<DataCenterRow, 'id' | 'gateLatchedAt'> &
-    Pick<RolloutPosition, 'stage' | 'intent'> &
-    Pick<RequestedRollout, 'requestedAt'>,
-  intent: Intent,
-): void {
+function rejectUnfit(row: FitRow, intent: Intent): void {
   const underWay = row.requestedAt !== null || !RESTING_STAGES.includes(row.stage);
   // a data center that is done has nightly runs and a change feed
   const fits =
@@ -170,7 +169,7 @@ function rejectUnfit(
       message:
         `Data center "${row.id}" has no rollout under way (stage ${row.stage}), so there is nothing to ` +
         `${intent === 'run' ? 'resume' : intent}.`,
-      next: intent === 'abort' && row.stage === 'done' ? adviseEndOfMaintenance(row.id) : adviseFitting(row.id, row),
+      next: intent === 'abort' && row.stage === 'done' ? adviseEndOfMaintenance(row) : adviseFitting(row.id, row),
     });
   if (row.stage === 'undoing' && intent === 'abort')
     throw new RolloutError('wrong_stage', {
@@ -185,8 +184,10 @@ function rejectUnfit(
 }
 
 /** A nightly run, a reconciliation or a sweep is no rollout: nothing of it is taken back, and the next one follows. */
-const adviseEndOfMaintenance = (dataCenter: string): Advice =>
-  advise`To stop a nightly run, a reconciliation or a sweep: ${command`pause --dc ${dataCenter}`}; it goes on after: ${command`resume --dc ${dataCenter}`}`;
+const adviseEndOfMaintenance = (row: FitRow): Advice => [
+  'What runs there at night, on request or after the cut-over is stopped by pause, and goes on after resume. ',
+  ...adviseFitting(row.id, row),
+];
 
 /** Who delays the confirmation of a pause: the sessions in the cell that still hold its fence. */
 export function readFenceHolders(
