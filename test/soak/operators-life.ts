@@ -129,12 +129,12 @@ export function startOperators(world: World, random: Random, orgs: number): Oper
       return;
     }
     const chosen = random.next();
-    if (chosen < 0.12) await apply(id);
-    else if (chosen < 0.22 && !latched) await undo(id);
-    else if (chosen < 0.4) await act('reconcile', () => requestReconcile(alice, { dataCenter: id, reason: REASON }));
-    else if (chosen < 0.5) await override(id);
-    else if (chosen < 0.55) await falls(id);
-    else if (chosen < 0.6)
+    if (chosen < 0.1) await apply(id);
+    else if (chosen < 0.3 && !latched) await undo(id);
+    else if (chosen < 0.45) await act('reconcile', () => requestReconcile(alice, { dataCenter: id, reason: REASON }));
+    else if (chosen < 0.55) await override(id);
+    else if (chosen < 0.6) await falls(id);
+    else if (chosen < 0.65)
       await act('protect', () =>
         protectOrg(alice, {
           dataCenter: id,
@@ -143,22 +143,22 @@ export function startOperators(world: World, random: Random, orgs: number): Oper
           reason: REASON,
         }),
       );
-    else if (chosen < 0.64) await freezeAwhile(id);
-    else if (chosen < 0.67)
+    else if (chosen < 0.68) await freezeAwhile(id);
+    else if (chosen < 0.72)
       for (const { dataCenter, card } of fleet.cells) if (dataCenter.id === id) await plan(id, card);
   };
   const retry = (id: string): Promise<boolean> => act('retry', () => retryRun(alice, id, REASON));
   const steerMoving = async ({ id }: State): Promise<void> => {
     const chosen = random.next();
-    if (chosen < 0.1) {
+    if (chosen < 0.03) {
       await intent(id, 'pause');
       await systemClock.sleep(random.between(200, 4_000), stopping.signal);
       await intent(id, 'run');
-    } else if (chosen < 0.14) await freezeAwhile(id);
-    else if (chosen < 0.16) await intent(id, 'abort');
-    else if (chosen < 0.2)
+    } else if (chosen < 0.045) await freezeAwhile(id);
+    else if (chosen < 0.05) await intent(id, 'abort');
+    else if (chosen < 0.07)
       await act('lanes', () => setLanes(alice, { dataCenter: id, lanes: random.between(1, 4), reason: REASON }));
-    else if (chosen < 0.25) await override(id);
+    else if (chosen < 0.09) await override(id);
   };
   const steer = async (state: State, mood: Mood): Promise<void> => {
     const { id, stage, requested, waits, holds } = state;
