@@ -80,11 +80,11 @@ export const REST = [
     ],
     'it never lets a run go on': [' || batch.quarantined <= maxShare * batch.orgs', ''],
   }),
-  ...bugs('usage', `${M}/usage.ts`, 'test/engine/usage/record-usage.test.ts', {
-    'a day falls with an older copy': ['calls = greatest(u.calls, excluded.calls)', 'calls = excluded.calls'],
+  ...bugs('usage', `${M}/usage-speed.ts`, 'test/engine/usage/record-usage.test.ts', {
+    'a day falls with an older copy': ['`${one} = greatest(u.${one}, excluded.${one})`', '`${one} = excluded.${one}`'],
     'a day is counted twice': [
-      '      credits = greatest(u.credits, excluded.credits)',
-      '      credits = u.credits + excluded.credits',
+      '`${one} = greatest(u.${one}, excluded.${one})`',
+      '`${one} = u.${one} + excluded.${one}`',
     ],
   }),
   ...bugs('retention', `${M}/retention.ts`, 'test/engine/reconcile/purge-drift.test.ts', {
