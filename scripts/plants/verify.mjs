@@ -118,7 +118,7 @@ export const VERIFY = [
   }),
   ...without('a row that is other than its record', RECORD, [RECORDED], {
     version: [`a.version <> case n.operation when 'update' then n.version + 1 else 1 end`, 'false'],
-    rate_card: ['or r.card_hash <> a.rate_card', 'or false'],
+    rate_card: ["then a.rate_card <> ${RUNS('(array_agg(r.card_hash order by r.run_id desc))[1]')}", 'then false'],
     floor: [
       'and (a.floor, a.floor_edition) is distinct from (',
       'and (null::bigint, a.floor_edition) is distinct from (',
