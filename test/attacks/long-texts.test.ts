@@ -10,6 +10,7 @@ let cell: CellLogins;
 beforeAll(async () => {
   scene = await openControlScene();
   cell = await createCellLogins(scene.fleet.cell(0));
+  await scene.fleet.cell(0).insertOrgs({});
 });
 afterAll(async () => {
   await cell.drop();

@@ -134,6 +134,7 @@ describe('every date and instant of a cell', () => {
     'feed',
     'pending_sign_ups',
     'sign_ups',
+    'undone_allotments',
     'usage_days',
   ];
   test('is one that a program can hold, where few rows are written', async () => {

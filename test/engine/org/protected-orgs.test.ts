@@ -48,11 +48,15 @@ describe('protectOrg', () => {
   });
 
   test.each([
-    `insert into credit_rollout.protected_orgs (org_id, reason, protected_by) values ($1, 'mine', 'me')`,
-    `insert into credit_rollout.enforcement (org_id, credits) values ($1, 'off')`,
-  ])('the cell refuses an id that nobody has: %s', async (insert) => {
-    const cell = fleet.cell(0);
-    await expect(cell.sql(insert, [ID.replace('abcd', 'fffe')])).rejects.toMatchObject({ constraint: 'org_known' });
-    await cell.sql(insert, [ID]);
+    (id: string) =>
+      `insert into credit_rollout.protected_orgs (org_id, reason, protected_by) values ('${id}', 'mine', 'me')`,
+    (id: string) => `insert into credit_rollout.enforcement (org_id, credits) values ('${id}', 'off')`,
+  ])('the cell refuses an id that nobody has, whoever may override: %s', async (insert) => {
+    const { sql, dataCenter } = fleet.cell(0);
+    const asOverride = (id: string) =>
+      sql(`begin; set local role "credit_rollout_${dataCenter.id}_override"; ${insert(id)}; commit`);
+    await expect(asOverride(ID.replace('abcd', 'fffe'))).rejects.toMatchObject({ constraint: 'org_known' });
+    await sql('rollback');
+    await asOverride(ID);
   });
 });
