@@ -1,0 +1,43 @@
+// The whole engine on a model of its databases: a hundred schedules of crashes, partitions, failovers, restored
+// copies and operators. `npm run simulate` runs them for as long as asked, and all planted faults.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { bundleEngine } from './engine/bundle.js';
+
+type Bundle = typeof import('./fixtures/simulate.js');
+
+const folder = mkdtempSync(join(tmpdir(), 'simulated-engine-'));
+let engine: Bundle;
+beforeAll(async () => {
+  const bundle = join(folder, 'simulate.mjs');
+  await bundleEngine(fileURLToPath(new URL('./fixtures/simulate.ts', import.meta.url)), bundle);
+  engine = (await import(pathToFileURL(bundle).href)) as Bundle;
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test('breaks no promise in any schedule, and everything that is pending ends or says why it waits', async () => {
+  const seed = Math.floor(Math.random() * 2 ** 31);
+  const { script, broken, schedules, steps } = await engine.simulate({ seed, schedules: 100 });
+  expect({ script, broken }, `seed ${seed}`).toEqual({ script: null, broken: [] });
+  expect(steps / schedules).toBeGreaterThan(50);
+});
+
+test.each([
+  'a batch does not compare the epoch',
+  'a checkpoint of another transaction',
+  'no auditor',
+  'a floor that grants nothing',
+])('finds a fault that is planted: %s', async (plant) => {
+  const { script, broken } = await engine.simulate({ seed: 1, schedules: 200, plant, shortens: false });
+  expect(broken.length).toBeGreaterThan(0);
+  // and it is the fault that was found, not the schedule
+  expect((await engine.simulate({ seed: 1, schedules: 1, script: script ?? '' })).broken).toEqual([]);
+});
+
+test('a function of a store that the model lacks breaks the schedule by its name', async () => {
+  const { broken } = await engine.simulate({ seed: 1, schedules: 5, without: 'listDataCenters', shortens: false });
+  expect(broken).toContain('the model has no listDataCenters');
+});

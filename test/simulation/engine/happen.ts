@@ -1,0 +1,132 @@
+// What can happen in a schedule, done to the world.
+
+import type { EngineContext } from '../../../src/engine/context.js';
+import type { CellDb } from './cell-state.js';
+import { apply, approve, freezeOne, intend, moveCutover, retry, undo, unfreezeOne } from './people.js';
+import type { Process } from './process.js';
+import { editOrg, feedOnce, signUp } from './product.js';
+import type { Happening } from './schedule.js';
+import { type Counter, step, stepAll } from './steps.js';
+import { contextOf, IDS, kill, spawn, type World } from './world.js';
+
+const STOPS = ['poll', 1, 'commit', 2, 'poll', 1, 'commit', 6] as const;
+const WAITS_MS = [1_000, 5_000, 20_000, 130_000, 900_000, 3_600_000, 6 * 3_600_000] as const;
+const JUMPS_MS = [-3_600_000, -60_000, -2_000, 2_000, 60_000, 3_600_000] as const;
+const LOST = [1, 2, 3, 5, 8, 15, 30, 60] as const;
+const PROBES = ['busy', 'silent', 'calm'] as const;
+
+const pick = <T>(list: readonly T[], n: number): T => list[n % list.length] as T;
+
+const servers = ({ processes }: World): readonly Process[] =>
+  processes.filter(({ kind }) => kind === 'scheduler' || kind === 'worker');
+
+/** Somebody gives a command; how fast it is done is up to the schedule. */
+const person = (world: World, verb: (context: EngineContext) => Promise<unknown>): void => {
+  spawn(world, 'person', (process) => verb(contextOf(world, process)));
+};
+
+export async function happen(world: World, { kind, who, much }: Happening, counter: Counter): Promise<void> {
+  const id = pick(IDS, who);
+  const cell = pick(world.cells, who);
+  const process = pick(servers(world), who);
+  const other = pick(world.processes, much);
+  switch (kind) {
+    case 'step':
+      return step(world, who, pick(STOPS, much), counter);
+    case 'together':
+      return stepAll(world, pick(STOPS, much), counter);
+    case 'wait':
+      world.clock.nowMs += pick(WAITS_MS, much);
+      return;
+    case 'edit':
+      return product(world, (by) => editOrg(cell, by, Math.floor(much / 7), much));
+    case 'signUp':
+      return product(world, (by) => signUp(cell, by, much % 3 > 0));
+    case 'feed':
+      return product(world, (by) => feedOnce(cell, by));
+    case 'apply':
+      return person(world, (context) => apply(context, id));
+    case 'pause':
+      return person(world, (context) => intend(context, id, 'pause'));
+    case 'resume':
+      return person(world, (context) => intend(context, id, 'run'));
+    case 'abort':
+      return person(world, (context) => intend(context, id, 'abort'));
+    case 'retry':
+      return person(world, (context) => retry(context, id));
+    case 'approve':
+      return person(world, (context) => approve(context, id));
+    case 'freeze':
+      return person(world, (context) => freezeOne(context, id));
+    case 'unfreeze':
+      return person(world, (context) => unfreezeOne(context, id));
+    case 'undo':
+      spawn(world, 'person', (by) => undo(world, by, id));
+      return;
+    case 'cutover':
+      return person(world, (context) => moveCutover(context, world, id, pick(WAITS_MS, much)));
+    default:
+      return fail(world, { kind, who, much }, { cell, process, other });
+  }
+}
+
+const product = (world: World, deed: (by: Process) => Promise<void>): void => {
+  spawn(world, 'product', deed);
+};
+
+interface Struck {
+  readonly cell: CellDb;
+  readonly process: Process | undefined;
+  readonly other: Process | undefined;
+}
+
+function fail(world: World, { kind, who, much }: Happening, { cell, process, other }: Struck): void {
+  switch (kind) {
+    case 'kill':
+    case 'killCommitted':
+      if (other !== undefined) kill(world, other, kind === 'kill' ? 'rollback' : 'commit');
+      return;
+    case 'loseAnswer':
+      if (other !== undefined) other.losesAnswer = true;
+      return;
+    case 'cutOff':
+      process?.cutOff.add(pick(['control', ...IDS], much));
+      return;
+    case 'reconnect':
+      for (const one of world.processes) one.cutOff.clear();
+      return;
+    case 'loseQueue':
+      world.queue = [];
+      return;
+    case 'repeatQueue':
+      world.queue = [...world.queue, ...world.queue.toReversed()].slice(0, 30);
+      return;
+    case 'check':
+      cell.facts.probe = pick(PROBES, much);
+      return;
+    case 'jump':
+      (who % 3 === 2 ? world.control : cell).skewMs += pick(JUMPS_MS, much);
+      return;
+    case 'restart':
+      (who % 3 === 2 ? world.control : cell).restart();
+      return;
+    case 'failOver':
+      cell.failOver(pick(LOST, much));
+      return;
+    case 'restore':
+      cell.restore(pick(LOST, much), much % 3 === 0 ? 'recovered' : 'copied');
+      return;
+    case 'restoreControl':
+      world.isControlRestored = true;
+      world.control.restore(pick(LOST, much), 'copied');
+      return;
+    case 'policy': {
+      const { state } = world.control;
+      const approval = much % 2 === 0 ? 'required' : 'auto';
+      world.control.state = { ...state, policy: new Map([...state.policy, ['rollout.approval', approval]]) };
+      return;
+    }
+    default:
+      throw new Error(`nothing happens at ${kind}`);
+  }
+}

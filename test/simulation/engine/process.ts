@@ -1,0 +1,70 @@
+// A process of the simulation: real code of the engine that stops before each of its transactions, until the schedule
+// lets it go on. One that was killed never goes on.
+
+/** Of one round: more than any takes. */
+const MOST_STOPS = 400;
+
+export type Stops = number | 'poll' | 'commit';
+
+export class Process {
+  /** Transactions that it may still begin or end without asking. */
+  budget = 0;
+  /** It stops where it looks for work again, or before a slow commit, whatever is left. */
+  until: 'poll' | 'commit' | null = null;
+  /** Stops so far. */
+  passed = 0;
+  /** The next commit is done, and its answer is lost. */
+  losesAnswer = false;
+  /** Databases that it does not reach. */
+  readonly cutOff = new Set<string>();
+  isKilled = false;
+  isBusy = false;
+  /** What it is about to do. */
+  at = 'start';
+  /** Several, where it does several things at once. */
+  readonly #stops: (() => void)[] = [];
+
+  constructor(
+    readonly name: string,
+    readonly kind: 'scheduler' | 'worker' | 'person' | 'product',
+  ) {}
+
+  get waits(): boolean {
+    return this.#stops.length > 0 && !this.isKilled;
+  }
+
+  /** Resolves when the schedule lets it go on. */
+  turn(at: string): Promise<void> {
+    this.at = at;
+    this.passed += 1;
+    if (this.budget > 0 && !this.isKilled && !(this.until !== null && at.startsWith(this.until))) {
+      this.budget -= 1;
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      this.#stops.push(resolve);
+    });
+  }
+
+  /** Lets it pass so many stops, or those before the next of a kind. */
+  go(stops: Stops): void {
+    if (this.isKilled) return;
+    this.until = typeof stops === 'number' ? null : stops;
+    this.#pass(typeof stops === 'number' ? stops : MOST_STOPS);
+  }
+
+  #pass(stops: number): void {
+    this.budget = stops;
+    while (this.budget > 0) {
+      const resume = this.#stops.shift();
+      if (resume === undefined) return;
+      this.budget -= 1;
+      resume();
+    }
+  }
+
+  kill(): void {
+    this.isKilled = true;
+    this.#stops.length = 0;
+  }
+}
