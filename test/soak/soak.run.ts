@@ -176,7 +176,8 @@ async function settle(world: World): Promise<void> {
       (select bool_and(stage = 'done' and requested_at is null and quiet and gate_swept_at is not null)
         from credit_rollout_control.data_centers)
       and not exists (select from credit_rollout_control.runs where state = 'open')
-      and not exists (select from credit_rollout_control.reconcile_requests where ended_at is null) as rests`);
+      and not exists (select from credit_rollout_control.reconcile_requests
+        where ended_at is null and state <> 'proposed') as rests`);
     return row?.rests === true;
   };
   await waitFor('both data centers to be done and cut over', isAtRest, { forMs: SETTLE_MS, everyMs: 500 });

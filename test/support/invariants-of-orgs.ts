@@ -9,6 +9,11 @@ export interface Invariant {
 export const WITHIN = (id: string): string =>
   `(b.lower_id is null or ${id} >= b.lower_id) and (b.upper_id is null or ${id} < b.upper_id)`;
 
+/** How often an org had lost its allotment before a change: its versions begin anew each time. */
+const LIVES = (org: string, before: string): string =>
+  `(select count(*) from credit_rollout.org_changes d
+            where d.operation = 'delete' and d.org_id = ${org} and d.change_id < ${before})`;
+
 export const PROMISE = [
   {
     id: 'I1',
@@ -25,17 +30,19 @@ export const PROMISE = [
     id: 'I2',
     holds: 'no paid org is below its floor, now or in any before-image, and a floor falls only with a named cause',
     sql: `with forms as (
-        select org_id, version, paid, floor, base_credits + variable_credits + grandfathered_credits as kept, null as cause
+        select org_id, version, paid, floor, base_credits + variable_credits + grandfathered_credits as kept, null as cause,
+          ${LIVES('credit_rollout.allotments.org_id', '9223372036854775807')} as life
         from credit_rollout.allotments
         union all
-        select c.org_id, c.version, r.paid, r.floor, r.base_credits + r.variable_credits + r.grandfathered_credits, c.cause
+        select c.org_id, c.version, r.paid, r.floor, r.base_credits + r.variable_credits + r.grandfathered_credits, c.cause,
+          ${LIVES('c.org_id', 'c.change_id')}
         from credit_rollout.allotment_changes c, jsonb_populate_record(null::credit_rollout.allotments, c.before) r
         where c.operation = 'update')
       select 'below its floor' as broken, count(*) from forms where paid and floor is not null and kept < floor having count(*) > 0
       union all
       select 'fell without a cause', count(*) from (
-        select floor, cause, lead(floor) over (partition by org_id order by version) as later,
-          lead(version) over (partition by org_id order by version) as next_version from forms) f
+        select floor, cause, lead(floor) over w as later, lead(version) over w as next_version
+        from forms window w as (partition by org_id, life order by version)) f
       where next_version is not null and floor is not null and (later is null or later < floor)
         and coalesce(cause, '') not in ('edition', 'lapse', 'override', 'undo') having count(*) > 0`,
   },

@@ -24,7 +24,9 @@ export async function removeLeftovers(): Promise<void> {
   const base = await chooseBase();
   for (const name of await readdir(base)) {
     const pid = name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length).split('-')[0]) : Number.NaN;
-    if (Number.isInteger(pid) && !isRunning(pid)) await rm(join(base, name), { recursive: true, force: true });
+    // a disk that a killed soak has mounted stays until somebody unmounts it
+    if (Number.isInteger(pid) && !isRunning(pid))
+      await rm(join(base, name), { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
