@@ -5,14 +5,15 @@ import { applyBatches } from '../../../src/engine/batch/apply-batches.js';
 import { sampleChecks } from '../../../src/engine/batch/sample-checks.js';
 import { cellRoleName } from '../../../src/stores/cell/cell-database.js';
 import { applyCanary, contextOf, createTestCell, openRun, type TestCell } from '../../support/cell.js';
-import { fillCell, slowDown, speedUp } from '../../support/fleet.js';
+import { fillCell, slowDown, speedUp, uniqueId } from '../../support/fleet.js';
 import { expectInvariants } from '../../support/invariants.js';
 
 let cell: TestCell;
 let at: { readonly dataCenter: string; readonly epoch: bigint; readonly forMs: number };
 
 beforeAll(async () => {
-  cell = await createTestCell();
+  // its worker is granted something, and roles are the server's
+  cell = await createTestCell({ dataCenter: uniqueId('t') });
   await fillCell(cell, 1_000);
   const epoch = await openRun(cell.cell, cell.card, { batchSize: 100, lanes: 3 });
   at = { dataCenter: cell.dataCenter.id, epoch, forMs: 60_000 };

@@ -8,6 +8,7 @@ import { previewDrift } from '../../../src/engine/reconcile/preview-drift.js';
 import { lockFenceExclusive, saveFenceClosed, setFence } from '../../../src/stores/cell/batch/fence.js';
 import { cellRoleName } from '../../../src/stores/cell/cell-database.js';
 import { beginPass, findMaintenance } from '../../../src/stores/cell/reconcile/maintenance.js';
+import { uniqueId } from '../../support/fleet.js';
 import { waitFor } from '../../support/wait.js';
 import { check, leftOver, makeCell, one, outcomes } from './many-orgs.js';
 import { closeNight, openNight, runNight } from './night.js';
@@ -72,7 +73,8 @@ describe('detectDrift', () => {
   });
 
   test('waits while a check that holds reads does not pass, and goes on once it does', async () => {
-    const cell = await makeCell(dropped, 300);
+    // roles are the server's: what one is granted here, no other test's worker may have
+    const cell = await makeCell(dropped, 300, { dataCenter: uniqueId('t') });
     await cell.sql('update public.orgs set agents = agents + 400');
     const epoch = await openNight(cell);
     const job = { dataCenter: cell.dataCenter.id, epoch };
