@@ -91,23 +91,22 @@ async function writeFresh(
   const inserted = await insertAllotments(tx, range, writtenByThisRun);
   const found = await readWrittenRange(tx, range, { unique, except: writtenByThisRun });
   assertPlanned(found, pin);
-  const { orgs, written, addedCredits: totalCredits, slowdown } = found;
+  const { orgs, written, addedCredits: totalCredits } = found;
   const before = writtenByThisRun.length;
   const quarantined = orgs === inserted + before ? 0 : await quarantineOrgs(tx, range, 'decided_first');
   if (written !== inserted + before || orgs !== written + quarantined) throw new CountsDiffer();
-  return { inserted, raised: 0, totalCredits, orgs, quarantined, unchanged: before, falls: 0, stale: 0, slowdown };
+  return { inserted, raised: 0, totalCredits, orgs, quarantined, unchanged: before, falls: 0, stale: 0 };
 }
 
 /** The range has allotments: missing ones are inserted, those that rose are raised, the others are counted. */
 async function writeRaised(tx: CellTransaction, range: RangeOfRun, unique: boolean, pin: Pin): Promise<BatchCounts> {
   const written = await raiseAllotments(tx, range);
-  const found = await readWrittenRange(tx, range, { unique });
-  assertPlanned(found, pin);
+  assertPlanned(await readWrittenRange(tx, range, { unique }), pin);
   const { orgs, quarantined, falls } = await countDecisions(tx, range);
   if (quarantined > 0) await quarantineOrgs(tx, range, 'decided');
   const unchanged = orgs - quarantined - written.inserted - written.raised;
   if (unchanged < 0) throw new CountsDiffer();
-  return { ...written, orgs, quarantined, unchanged, falls, stale: 0, slowdown: found.slowdown };
+  return { ...written, orgs, quarantined, unchanged, falls, stale: 0 };
 }
 
 /** Compares number, sum and digest of the run's allotments in the range with the plan's. */

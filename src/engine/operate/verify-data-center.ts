@@ -91,7 +91,7 @@ async function verifyPart(cell: CellDatabase, lowerId: string | null, limit: num
       async (tx) => {
         const range = { lowerId, upperId: await findRangeEnd(tx, lowerId, ORGS_PER_READ) };
         const unreadable = reading === 'careful' ? await listUnreadable(tx, range) : [];
-        const { sums: _, slowdown: __, broken, ...counts } = await verifyRange(tx, range, { runId: null, unreadable });
+        const { sums: _, broken, ...counts } = await verifyRange(tx, range, { runId: null, unreadable });
         const isListed = broken.length > 0 && limit > 0;
         const mismatched = isListed ? await listMismatches(tx, range, { broken, limit }) : [];
         const changedSince = counts.changedSince - unreadable.length;

@@ -5,7 +5,7 @@ import { applyBatches } from '../../../src/engine/batch/apply-batches.js';
 import { sampleChecks } from '../../../src/engine/batch/sample-checks.js';
 import { cellRoleName } from '../../../src/stores/cell/cell-database.js';
 import { applyCanary, contextOf, createTestCell, openRun, type TestCell } from '../../support/cell.js';
-import { fillCell, slowDown, speedUp, uniqueId } from '../../support/fleet.js';
+import { fillCell, uniqueId } from '../../support/fleet.js';
 import { expectInvariants } from '../../support/invariants.js';
 
 let cell: TestCell;
@@ -77,23 +77,6 @@ describe('the checks of a cell', () => {
     expect(await lanes()).toBe(2);
     expect(await sampleChecks(cell.cell, 4_500)).toBe(false);
     expect(await sampleChecks(cell.cell, 0)).toBe(true);
-  });
-
-  test('go by how long batches wait for a processor, as those measure that work for long', async () => {
-    await setChecks();
-    await slowDown(cell, 250);
-    for (let batch = 0; batch < 3; batch += 1) await applyBatches(contextOf(cell.cell), { ...at, forMs: 0 });
-    await speedUp(cell);
-    const newest = `(select batch_no from credit_rollout.batches where state = 'done' order by done_at desc limit 3)`;
-    const measured = await cell.sql(`select slowdown from credit_rollout.batches where batch_no in ${newest}`);
-    expect(measured).toEqual([1, 2, 3].map(() => ({ slowdown: expect.toSatisfy((times: number) => times >= 1) })));
-    await setChecks({ name: 'probe', limit: 20 });
-    await cell.sql(`update credit_rollout.batches set slowdown = case when batch_no in ${newest} then 12 end,
-      done_at = case when batch_no in ${newest} then clock_timestamp() else done_at end`);
-    await sampleChecks(cell.cell, 0);
-    // twelve times as long as alone is as bad as a read of twelve times its calm time
-    expect(await readings()).toEqual({ probe: expect.toSatisfy((times: number) => times >= 12 && times < 23) });
-    await cell.sql('update credit_rollout.batches set slowdown = null');
   });
 
   test('hold from twice the limit, and go on with an eighth of a lane after three good samples', async () => {

@@ -4,7 +4,6 @@ import { execute, selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import { rowHash } from '../hashes.js';
 import { type KeyRange, rangeCondition, storedRangeCondition } from '../key-range.js';
-import { SLOWDOWN } from './batches.js';
 import {
   computedFrom,
   firstInsertedFrom,
@@ -92,8 +91,6 @@ export interface WrittenRange {
   readonly addedCredits: string;
   /** Over what the run has in the range, as a plan's. */
   readonly digest: string;
-  /** Null: not measured. */
-  readonly slowdown: number | null;
 }
 
 /**
@@ -115,7 +112,7 @@ export function readWrittenRange(
         as added_credits,
        coalesce(sum(${rowHash('allotments')}), 0)::text as digest,
        (select count(${unique ? '*' : 'distinct org_id'})::int
-        from credit_rollout.source_orgs where ${within.sql}) as orgs, ${SLOWDOWN} as slowdown
+        from credit_rollout.source_orgs where ${within.sql}) as orgs
      from credit_rollout.allotments where ${stored.sql} and run_id = :run_id::bigint`,
     { ...within.values, ...stored.values, run_id: range.runId, except },
   );

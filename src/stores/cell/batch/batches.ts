@@ -130,17 +130,10 @@ export interface BatchCounts {
   readonly falls: number;
   /** Sum over the written allotments, as decimal text. */
   readonly totalCredits: string;
-  /** As SLOWDOWN measured it in the middle of the work, or null; left out: the checkpoint does. */
-  readonly slowdown?: number | null;
 }
 
-/**
- * SQL: how long the work waits for a processor. At the end of a statement that works for long: a session that was just
- * woken gets a processor at once, and the others wait. A quick batch measures by chance, the more often the longer it
- * took: five times in a second of work, so that it takes no share of it.
- */
-export const SLOWDOWN = `case when clock_timestamp() - now() > random() * interval '200 ms'
-       and clock_timestamp() - now() > interval '50 ms' then credit_rollout.slowdown() end`;
+/** SQL: measured by what has just worked for long enough to wait for a processor as the others do. */
+export const SLOWDOWN = `case when clock_timestamp() - now() > interval '50 ms' then credit_rollout.slowdown() end`;
 
 /** The checkpoint, in the transaction that wrote. False when the batch was no longer pending. */
 export async function completeBatch(
@@ -154,8 +147,7 @@ export async function completeBatch(
      set state = 'done', epoch = :epoch::bigint, timeline = :timeline, orgs = :orgs, inserted = :inserted,
        raised = :raised, unchanged = :unchanged, stale = :stale, quarantined = :quarantined, falls = :falls,
        total_credits = :total_credits::numeric, done_at = clock_timestamp(),
-       duration_ms = (extract(epoch from clock_timestamp() - now()) * 1000)::int,
-       slowdown = ${counts.slowdown === undefined ? SLOWDOWN : ':slowdown::float8'}
+       duration_ms = (extract(epoch from clock_timestamp() - now()) * 1000)::int, slowdown = ${SLOWDOWN}
      where run_id = :run_id::bigint and batch_no = :batch_no and state = 'pending'`,
     {
       run_id: at.runId,
@@ -170,7 +162,6 @@ export async function completeBatch(
       quarantined: counts.quarantined,
       falls: counts.falls,
       total_credits: counts.totalCredits,
-      ...(counts.slowdown !== undefined && { slowdown: counts.slowdown }),
     },
   );
   return completed === 1;

@@ -25,10 +25,10 @@ where r.state = 'streaming' and r.replay_lsn is not null and not exists (
  */
 const READINGS: Readonly<Record<BuiltInCheck, string>> = {
   // Against the median of calm times; what takes less than half a millisecond is calm. How long our batches wait for a
-  // processor counts as much: twice as long as alone is as bad as a read of twice the time. It slows and never holds:
+  // processor counts twice as much: half as long again is as bad as a read of twice the time. It slows and never holds:
   // where others keep every processor busy, that does not end when we stop.
   probe: `with now as materialized (select credit_rollout.probe_ms() as ms),
-    own as (select avg(n.slowdown) as value from (
+    own as (select 1 + 2 * (avg(n.slowdown) - 1) as value from (
       select b.slowdown from credit_rollout.batches b join credit_rollout.fence f on f.run_id = b.run_id
       join credit_rollout.throttle t on t.scope = 'write'
       where b.slowdown is not null and coalesce(b.verified_at, b.done_at)

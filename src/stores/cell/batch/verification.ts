@@ -31,8 +31,6 @@ export interface RangeSums {
 }
 
 export type Verified = VerifyCounts & {
-  /** As SLOWDOWN measured it; null: it did not. */
-  readonly slowdown: number | null;
   readonly sums: RangeSums;
   /** The orgs of the mismatches; org data. */
   readonly broken: readonly string[];
@@ -122,7 +120,7 @@ from unnest(:listed::credit_rollout.org_id[]) i (id)
 left join (${ROWS(within)}
 ) rows on rows.org_id = i.id order by i.id limit :limit`;
 
-const DIFFERENCES = (storedWithin: string, sourceWithin: string, slowdown: string): string => `
+const DIFFERENCES = (storedWithin: string, sourceWithin: string): string => `
 select
   count(*) filter (where a.org_id is not null and s.org_id is not null and (
       (a.edition, a.paid, a.agents, a.additional_credits, a.negotiated_limit)
@@ -140,7 +138,7 @@ select
       select from credit_rollout.stale_orgs z where z.org_id = s.org_id and z.run_id = :run_id::bigint)
     and not exists (
       select from credit_rollout.pending_sign_ups w where w.org_id = s.org_id and w.tries < 5))::int as appeared,
-  count(*) filter (where s.org_id is null)::int as gone, ${slowdown} as slowdown
+  count(*) filter (where s.org_id is null)::int as gone
 from (select * from credit_rollout.allotments a where ${storedWithin}) a
 full join (select * from credit_rollout.source_orgs o where ${sourceWithin}) s on s.org_id = a.org_id`;
 
@@ -149,8 +147,6 @@ export interface VerifyOptions {
   readonly runId: bigint | null;
   /** Orgs whose columns cannot be read: their inputs count as changed. */
   readonly unreadable?: readonly string[];
-  /** `slowdown`: how long this work waits for a processor is measured too, which only a worker may. */
-  readonly measured?: 'slowdown';
 }
 
 interface RuleCounts extends RangeSums {
@@ -167,7 +163,6 @@ interface DifferenceCounts {
   readonly changedSince: number;
   readonly appeared: number;
   readonly gone: number;
-  readonly slowdown: number | null;
 }
 
 /** The orgs whose allotments break the rule on their own inputs, and sums. Reads allotments and cards only. */
@@ -178,7 +173,7 @@ export function verifyRule(tx: CellTransaction, range: KeyRange): Promise<RuleCo
 
 /** Compares one key range. */
 export async function verifyRange(tx: CellTransaction, range: KeyRange, options: VerifyOptions): Promise<Verified> {
-  const { runId, unreadable = [], measured } = options;
+  const { runId, unreadable = [] } = options;
   const stored = leaveOut(storedRangeCondition(range, 'a.org_id'), 'a.org_id', unreadable);
   const source = leaveOut(rangeCondition(range, 'o.org_id'), 'o.org_id', unreadable);
   const all = storedRangeCondition(range, 'a.org_id');
@@ -190,14 +185,13 @@ export async function verifyRange(tx: CellTransaction, range: KeyRange, options:
   );
   const unplanned = isPlanned ? await listUnplanned(tx, range, unreadable) : [];
   const found = [...new Set([...broken, ...missing, ...unplanned])];
-  const differences = DIFFERENCES(stored.sql, source.sql, measured === undefined ? 'null::float8' : SLOWDOWN);
-  const { changedSince, appeared, gone, slowdown } = await selectRow<DifferenceCounts>(tx, differences, {
+  const { changedSince, appeared, gone } = await selectRow<DifferenceCounts>(tx, DIFFERENCES(stored.sql, source.sql), {
     run_id: runId,
     ...stored.values,
     ...source.values,
   });
   const counts = { checked, mismatches: found.length, changedSince: changedSince + unreadable.length, appeared, gone };
-  return { ...counts, sums, broken: found, slowdown };
+  return { ...counts, sums, broken: found };
 }
 
 /** An allotment that breaks the rule or is not what was recorded. Org data: for the person who asks. */
@@ -243,7 +237,7 @@ export async function recordVerification(
     `update credit_rollout.batches
      set verified_at = clock_timestamp(), checked = :checked, mismatches = :mismatches, changed_since = :changed_since,
        appeared = :appeared, legacy_wins = :legacy_wins, before_credits = :before_credits::numeric,
-       after_credits = :after_credits::numeric, floors = :floors::numeric, slowdown = :slowdown::float8
+       after_credits = :after_credits::numeric, floors = :floors::numeric, slowdown = ${SLOWDOWN}
      where run_id = :run_id::bigint and batch_no = :batch_no`,
     {
       run_id: at.runId,
@@ -256,7 +250,6 @@ export async function recordVerification(
       before_credits: sums.beforeCredits,
       after_credits: sums.afterCredits,
       floors: sums.floors,
-      slowdown: counts.slowdown,
     },
   );
 }
