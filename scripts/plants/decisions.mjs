@@ -1,18 +1,11 @@
 // Bugs in what src/domain decides: orgs, plans, approvals, runs, gates, nights, undo, webhooks, the meter, the audit.
-const bugs = (area, file, test, list) =>
-  Object.entries(list).map(([what, [find, put]]) => ({
-    name: `${area}: ${what}`,
-    file,
-    find,
-    put,
-    tests: [test].flat(),
-  }));
+import { listBugs } from './list-bugs.mjs';
 
 const D = 'src/domain';
 const T = 'test/domain';
 
 export const DECISIONS = [
-  ...bugs('org', `${D}/org/decide-floor.ts`, [`${T}/org/decide-org.test.ts`, `${T}/org/golden-cases.test.ts`], {
+  ...listBugs('org', `${D}/org/decide-floor.ts`, [`${T}/org/decide-org.test.ts`, `${T}/org/golden-cases.test.ts`], {
     'the grace ends a day early': ['> lapseGraceDays', '>= lapseGraceDays'],
     'an unpaid org gets a floor': ['if (!org.paid) return suspendFloor(question);', ''],
     'a floor falls with a lower edition to more than the limit': [
@@ -26,17 +19,17 @@ export const DECISIONS = [
     ],
     'a recorded answer of the gate is ignored': [`if (model !== null) return model === 'legacy';`, ''],
   }),
-  ...bugs('org', `${D}/org/decide-org.ts`, [`${T}/org/decide-org.test.ts`, `${T}/org/golden-cases.test.ts`], {
+  ...listBugs('org', `${D}/org/decide-org.ts`, [`${T}/org/decide-org.test.ts`, `${T}/org/golden-cases.test.ts`], {
     'purchases are taken from the floor': [
       '? floor - org.planCredits : 0n',
       '? floor - org.planCredits - org.additionalCredits : 0n',
     ],
     'a total beyond what can be stored is decided': ['if (allotment.totalCredits > GREATEST_STORED)', 'if (false)'],
   }),
-  ...bugs('org', `${D}/org/decide-movement.ts`, `${T}/org/decide-movement.test.ts`, {
+  ...listBugs('org', `${D}/org/decide-movement.ts`, `${T}/org/decide-movement.test.ts`, {
     'a lower floor with a higher total is a raise': [' || isLowerFloor(next.floor, prior.floor)', ''],
   }),
-  ...bugs('plan', `${D}/plan/decide-approval.ts`, `${T}/plan/decide-approval.test.ts`, {
+  ...listBugs('plan', `${D}/plan/decide-approval.ts`, `${T}/plan/decide-approval.test.ts`, {
     'its author approves it': [` || approval.approver !== author)`, ` || approval.approver === author)`],
     'the approval of another plan counts': ['approval.digest === digest && ', ''],
     'a voided approval counts': ['usedAt === null && voidedAt === null &&', 'usedAt === null &&'],
@@ -47,12 +40,12 @@ export const DECISIONS = [
     ],
     'an old approval by its guard-rails counts though they got stricter': [`(one.kind === 'person' || itself)`, 'true'],
   }),
-  ...bugs('plan', `${D}/plan/guard-rails.ts`, `${T}/plan/guard-rails.test.ts`, {
+  ...listBugs('plan', `${D}/plan/guard-rails.ts`, `${T}/plan/guard-rails.test.ts`, {
     'protected orgs are not counted': [`    readOrgs('protectedOrgs', counts.protectedTouched, 0),\n`, ''],
     'paid orgs that fall are not counted': [`    readOrgs('paidFalling', counts.paidFalling, 0),\n`, ''],
     'a fall of the total passes': ['const size = change < 0n ? -change : change;', 'const size = change;'],
   }),
-  ...bugs(
+  ...listBugs(
     'run',
     `${D}/rollout/decide-rollout.ts`,
     ['run', 'start', 'stops', 'always'].map((name) => `${T}/rollout/decide-${name}.test.ts`),
@@ -88,7 +81,7 @@ export const DECISIONS = [
       ],
     },
   ),
-  ...bugs('canary', `${D}/rollout/decide-canary.ts`, `${T}/rollout/decide-canary.test.ts`, {
+  ...listBugs('canary', `${D}/rollout/decide-canary.ts`, `${T}/rollout/decide-canary.test.ts`, {
     'its mismatches are let through': ['if (canary.mismatches > 0)', 'if (false)'],
     'it is not verified': [
       'canary.unverified > 0 ? decideVerification(dc, cell, run, ours) : decideVerified',
@@ -99,13 +92,13 @@ export const DECISIONS = [
       '',
     ],
   }),
-  ...bugs('cut-over', `${D}/rollout/decide-gate.ts`, `${T}/rollout/decide-gate.test.ts`, {
+  ...listBugs('cut-over', `${D}/rollout/decide-gate.ts`, `${T}/rollout/decide-gate.test.ts`, {
     'a data center that is not done is armed': [`if (dc.stage !== 'done')`, `if (dc.stage === 'pending')`],
     'a frozen cell is latched': ['if (freeze !== null) return IDLE;', ''],
     'a postponed instant is not armed anew': ['gate.configuredAt?.getTime() === dc.cutoverAt.getTime()', 'true'],
     'what began is disarmed': ['gate.effectiveAt !== null && !begun', 'gate.effectiveAt !== null'],
   }),
-  ...bugs('cut-over', `${D}/cutover/cutover.ts`, `${T}/cutover/cutover.test.ts`, {
+  ...listBugs('cut-over', `${D}/cutover/cutover.ts`, `${T}/cutover/cutover.test.ts`, {
     'a final one is postponed': [
       'if (gate.latchedAt !== null)\n    return {\n      why: `it happened',
       'if (false)\n    return {\n      why: `it happened',
@@ -116,7 +109,7 @@ export const DECISIONS = [
     ],
     'it moves before the rollout may start': ['if (notBeforeAt !== null && at < notBeforeAt)', 'if (false)'],
   }),
-  ...bugs('undo', `${D}/rollout/decide-undo.ts`, `${T}/rollout/decide-undo.test.ts`, {
+  ...listBugs('undo', `${D}/rollout/decide-undo.ts`, `${T}/rollout/decide-undo.test.ts`, {
     'it goes on after the cut-over': [`return begun ? 'cutover_begun' : undefined;`, 'return undefined;'],
     'it works while the gate is armed': ['if (gate.effectiveAt !== null) return { steps: [], holds: [] };', ''],
     'it starts in a frozen cell': [
@@ -139,7 +132,7 @@ export const DECISIONS = [
     'it works under another epoch': ['fence.epoch === dc.epoch && fence.runId', 'fence.runId'],
     'a failover is not noticed': [' && fence.sameTimeline && fence.sameServer;', ' && fence.sameServer;'],
   }),
-  ...bugs('night', `${D}/rollout/decide-maintenance.ts`, `${T}/rollout/decide-maintenance.test.ts`, {
+  ...listBugs('night', `${D}/rollout/decide-maintenance.ts`, `${T}/rollout/decide-maintenance.test.ts`, {
     'it runs in a frozen cell': ['...(freeze === null ? [] : [', '...(freeze !== undefined ? [] : ['],
     'two run at once': ['other && createHold(', 'undefined && createHold('],
     'it comes before the sweep': [`if (gate.latchedAt !== null && gate.sweptAt === null)`, 'if (false)'],
@@ -154,20 +147,20 @@ export const DECISIONS = [
       'return undefined;',
     ],
   }),
-  ...bugs('night', `${D}/reconcile/decide-drift.ts`, `${T}/reconcile/decide-drift.test.ts`, {
+  ...listBugs('night', `${D}/reconcile/decide-drift.ts`, `${T}/reconcile/decide-drift.test.ts`, {
     'what nothing explains is lowered': [`if (!isExplained(org)) return 'propose';`, ''],
     'a new card lowers': [`if (ownCard !== null && ownCard.movement !== 'fall') return 'card';`, ''],
     'what was edited falls below the record': ['return afterTotal >= record.total && ', 'return '],
   }),
-  ...bugs('night', `${D}/reconcile/name-cause.ts`, `${T}/reconcile/name-cause.test.ts`, {
+  ...listBugs('night', `${D}/reconcile/name-cause.ts`, `${T}/reconcile/name-cause.test.ts`, {
     'a lapse is called an edition': [`return stored.lapsed ? 'lapse' : 'edition';`, `return 'edition';`],
     'an edit by hand is called seats': [`if (stored.mark === 'edited') return 'manual edit';`, ''],
   }),
-  ...bugs('night', `${D}/reconcile/decide-caps.ts`, `${T}/reconcile/decide-caps.test.ts`, {
+  ...listBugs('night', `${D}/reconcile/decide-caps.ts`, `${T}/reconcile/decide-caps.test.ts`, {
     'raises do not count': ['const changed = raises + falls', 'const changed = falls'],
     'what only a new card lowers is healed': [`card: 'propose',`, `card: 'heal',`],
   }),
-  ...bugs('audit', `${D}/operate/verify-chain.ts`, `${T}/operate/verify-chain.test.ts`, {
+  ...listBugs('audit', `${D}/operate/verify-chain.ts`, `${T}/operate/verify-chain.test.ts`, {
     'a changed entry is not noticed': ['if (hash !== hashLink(state.hash, text))', 'if (false)'],
     'a missing entry is not noticed': ['if (first !== next || last < first)', 'if (false)'],
     'an entry that counts hides in a gap': ['if (kept !== state.kept + (part.routine ? 0n : 1n))', 'if (false)'],
@@ -176,7 +169,7 @@ export const DECISIONS = [
     'a cut tail is not noticed': ['if (head.link > state.link || past.length > 0)', 'if (head.link > state.link)'],
     'an entry without a link is not noticed': ['if (unchained !== null)', 'if (false)'],
   }),
-  ...bugs('audit', `${D}/rollout/decide-audit.ts`, `${T}/rollout/decide-audit.test.ts`, {
+  ...listBugs('audit', `${D}/rollout/decide-audit.ts`, `${T}/rollout/decide-audit.test.ts`, {
     'a failover is not noticed': [
       `if (!fence.sameTimeline) return 'the cell has failed over since it was verified';`,
       '',
@@ -184,7 +177,7 @@ export const DECISIONS = [
     'an open fence is not noticed': [`if (fence.state !== 'closed') return 'the fence is open again';`, ''],
     'an older epoch is not noticed': ['if (fence.epoch < dc.epoch)', 'if (false)'],
   }),
-  ...bugs('webhooks', `${D}/webhooks/decide-delivery.ts`, `${T}/webhooks/decide-delivery.test.ts`, {
+  ...listBugs('webhooks', `${D}/webhooks/decide-delivery.ts`, `${T}/webhooks/decide-delivery.test.ts`, {
     'a redirect is a success': ['if (status >= 200 && status < 300)', 'if (status >= 200 && status < 400)'],
     'a success keeps the failures': [
       `return { state: 'delivered', failures: 0, delayMs: 0 };`,
@@ -195,7 +188,7 @@ export const DECISIONS = [
       'const REFUSALS = [400, 405, 409,',
     ],
   }),
-  ...bugs('meter', `${D}/meter/decide-call.ts`, [`${T}/meter/decide-call.test.ts`, `${T}/limits.test.ts`], {
+  ...listBugs('meter', `${D}/meter/decide-call.ts`, [`${T}/meter/decide-call.test.ts`, `${T}/limits.test.ts`], {
     'what was given back is used': ['state.credits - state.creditsGivenBack', 'state.credits'],
     'a legacy org is held to calls at once': [
       `const held = state.model === 'credits' && limits.model`,
@@ -206,7 +199,7 @@ export const DECISIONS = [
       `if (overCredits && limits.enforceCredits !== 'off')`,
     ],
   }),
-  ...bugs('meter', `${D}/meter/price-call.ts`, `${T}/meter/price-call.test.ts`, {
+  ...listBugs('meter', `${D}/meter/price-call.ts`, `${T}/meter/price-call.test.ts`, {
     'the last index is one too high': ['Math.max(limit, 1) - 1;', 'Math.max(limit, 1);'],
     'a bound belongs to the next step': ['lastIndex <= to', 'lastIndex < to'],
     'a part of a batch is free': [
@@ -214,16 +207,16 @@ export const DECISIONS = [
       'Math.max(1, Math.floor(records / cost.records))',
     ],
   }),
-  ...bugs('usage', `${D}/usage/propose-floors.ts`, `${T}/usage/propose-floors.test.ts`, {
+  ...listBugs('usage', `${D}/usage/propose-floors.ts`, `${T}/usage/propose-floors.test.ts`, {
     'a protected org is proposed': [`if (org.isProtected) return 'protected';`, ''],
     'a floor beyond the factor is proposed': [`return 'factor';`, 'return null;'],
     'a day is not left a fifth': ['(peak * 6n + 4n) / 5n', 'peak'],
   }),
-  ...bugs('printed text', 'src/kernel/printable.ts', 'test/kernel/printable.test.ts', {
+  ...listBugs('printed text', 'src/kernel/printable.ts', 'test/kernel/printable.test.ts', {
     'marks of direction are printed': [String.raw`[\p{Cc}\p{Cf}\p{Cs}`, String.raw`[\p{Cc}\p{Cs}`],
     'a name ends its own quotes': [`slashes + slashes + (quote && '\\\\"')`, 'slashes + quote'],
   }),
-  ...bugs('printed text', 'src/kernel/csv.ts', 'test/kernel/csv.test.ts', {
+  ...listBugs('printed text', 'src/kernel/csv.ts', 'test/kernel/csv.test.ts', {
     'a formula begins a cell': [`text.replace(FORMULAS, "$1'$2$3")`, 'text'],
   }),
 ];

@@ -1,12 +1,5 @@
 // Bugs in what is left: exit codes, seals, the gate, the undo in a cell, quarantine, usage, retention, roles, residency.
-const bugs = (area, file, test, list) =>
-  Object.entries(list).map(([what, [find, put]]) => ({
-    name: `${area}: ${what}`,
-    file,
-    find,
-    put,
-    tests: [test].flat(),
-  }));
+import { listBugs } from './list-bugs.mjs';
 
 const M = 'migrations/cell';
 const SHOW = 'test/cli/views/show.test.ts';
@@ -15,7 +8,7 @@ const LATCH = 'test/engine/cutover/gate-latch.test.ts';
 const UNDO = 'test/attacks/undo.test.ts';
 
 export const REST = [
-  ...bugs('exit code', 'src/cli/terminal/exit-code.ts', [SHOW, 'test/cli/terminal/exit-code.test.ts'], {
+  ...listBugs('exit code', 'src/cli/terminal/exit-code.ts', [SHOW, 'test/cli/terminal/exit-code.test.ts'], {
     'what waits hides a mismatch': ['[1, 7, 6, 5, 4,', '[1, 7, 6, 4, 5,'],
     'an aborted data center is a success': [
       `if (dc.stage === 'aborted') return 1;`,
@@ -24,7 +17,7 @@ export const REST = [
     'orgs in quarantine are not left out': ['(dc.progress?.quarantined ?? 0) + (dc', '(dc'],
     'what waits for a person is healthy': ['needsPerson) ? 4 : 0', 'needsPerson) ? 0 : 0'],
   }),
-  ...bugs('seal', `${M}/seals.ts`, SEALS, {
+  ...listBugs('seal', `${M}/seals.ts`, SEALS, {
     'one that was invented is accepted': [`document ->> 'mac' is distinct from expected or document`, 'document'],
     'one of another action is accepted': [` or document ->> 'kind' is distinct from action\n`, '\n'],
     'one of another data center is accepted': [
@@ -36,7 +29,7 @@ export const REST = [
       'if false then',
     ],
   }),
-  ...bugs('cut-over', 'src/stores/cell/cutover/gate.ts', LATCH, {
+  ...listBugs('cut-over', 'src/stores/cell/cutover/gate.ts', LATCH, {
     'it is latched before its instant': [
       'where latched_at is null and effective_at <= c.now',
       'where latched_at is null and effective_at is not null',
@@ -46,20 +39,20 @@ export const REST = [
       'where latched_at is null',
     ],
   }),
-  ...bugs('sweep', 'src/stores/cell/cutover/gate.ts', LATCH, {
+  ...listBugs('sweep', 'src/stores/cell/cutover/gate.ts', LATCH, {
     'it ends before the latch by a clock that was set back': [
       'set swept_at = greatest(clock_timestamp(), latched_at)',
       'set swept_at = clock_timestamp()',
     ],
   }),
-  ...bugs('cut-over', `${M}/sealed-changes.ts`, LATCH, {
+  ...listBugs('cut-over', `${M}/sealed-changes.ts`, LATCH, {
     'what has begun is armed anew': [
       'where latched_at is null and (effective_at is null or effective_at > moment)',
       'where latched_at is null',
     ],
     'it is armed before now': ['effective_at = greatest(at, moment)', 'effective_at = at'],
   }),
-  ...bugs('undo', `${M}/undo-plans.ts`, UNDO, {
+  ...listBugs('undo', `${M}/undo-plans.ts`, UNDO, {
     'paid orgs fall without a second person': [
       'if exists (select from credit_rollout.undo_falls f where f.undo_id = undo) then',
       'if false then',
@@ -73,42 +66,42 @@ export const REST = [
       'if false then',
     ],
   }),
-  ...bugs('quarantine', 'src/engine/batch/breach.ts', 'test/engine/batch/breakers.test.ts', {
+  ...listBugs('quarantine', 'src/engine/batch/breach.ts', 'test/engine/batch/breakers.test.ts', {
     'a batch that brings too many is written': [
       'if (!exceedsQuarantine({ quarantined, planned, orgs }, maxShare)) return;',
       'if (maxShare >= 0) return;',
     ],
     'it never lets a run go on': [' || batch.quarantined <= maxShare * batch.orgs', ''],
   }),
-  ...bugs('usage', `${M}/usage-speed.ts`, 'test/engine/usage/record-usage.test.ts', {
+  ...listBugs('usage', `${M}/usage-speed.ts`, 'test/engine/usage/record-usage.test.ts', {
     'a day falls with an older copy': ['`${one} = greatest(u.${one}, excluded.${one})`', '`${one} = excluded.${one}`'],
     'a day is counted twice': [
       '`${one} = greatest(u.${one}, excluded.${one})`',
       '`${one} = u.${one} + excluded.${one}`',
     ],
   }),
-  ...bugs('retention', `${M}/retention.ts`, 'test/engine/reconcile/purge-drift.test.ts', {
+  ...listBugs('retention', `${M}/retention.ts`, 'test/engine/reconcile/purge-drift.test.ts', {
     'findings are forgotten at once': [
       '      and r.ended_at < clock_timestamp() - make_interval(days => retention_days)',
       '      and r.ended_at < clock_timestamp()',
     ],
   }),
-  ...bugs('approval', 'src/engine/two-person-rule.ts', 'test/engine/org/approve-override.test.ts', {
+  ...listBugs('approval', 'src/engine/two-person-rule.ts', 'test/engine/org/approve-override.test.ts', {
     'its author is a second person': [
       'if (author !== approver.name) return;',
       'if (author !== approver.name || NEXT) return;',
     ],
   }),
-  ...bugs('webhooks', 'src/domain/webhooks/sign-message.ts', 'test/domain/webhooks/message.test.ts', {
+  ...listBugs('webhooks', 'src/domain/webhooks/sign-message.ts', 'test/domain/webhooks/message.test.ts', {
     'its time is not signed': ['`${messageId}.${timestamp}.${body}`', '`${messageId}.${body}`'],
   }),
-  ...bugs('roles', 'src/stores/cell/setup/grants.ts', 'test/attacks/privileges.test.ts', {
+  ...listBugs('roles', 'src/stores/cell/setup/grants.ts', 'test/attacks/privileges.test.ts', {
     'a scheduler reads who is in quarantine': [
       `'select (run_id, reason) on credit_rollout.quarantine'`,
       `'select (run_id, org_id, reason) on credit_rollout.quarantine'`,
     ],
   }),
-  ...bugs('residency', 'src/domain/rollout/cell-code.ts', 'test/residency/jobs.test.ts', {
+  ...listBugs('residency', 'src/domain/rollout/cell-code.ts', 'test/residency/jobs.test.ts', {
     'a text of a cell passes for a code': [`return text;\n  return 'other';`, 'return text;\n  return text;'],
   }),
 ];

@@ -1,12 +1,5 @@
 // Bugs in what is written: the fence and freezes, batches and follow-ups, what is decided again under a lock, roles.
-const bugs = (area, file, test, list) =>
-  Object.entries(list).map(([what, [find, put]]) => ({
-    name: `${area}: ${what}`,
-    file,
-    find,
-    put,
-    tests: [test].flat(),
-  }));
+import { listBugs } from './list-bugs.mjs';
 
 const DOORS = 'test/engine/batch/every-door.test.ts';
 const SINCE = 'test/engine/plan/changed-since-plan.test.ts';
@@ -17,7 +10,7 @@ const NOT_FROZEN = 'not exists (select from credit_rollout.freezes z where z.lif
 const FROZEN = 'exists (select from credit_rollout.freezes z where z.lifted_at is null)';
 
 export const WRITES = [
-  ...bugs('fence', `${BATCH}/open-run.ts`, DOORS, {
+  ...listBugs('fence', `${BATCH}/open-run.ts`, DOORS, {
     'a batch writes in a frozen cell': [`r.state = 'open' and not \${FROZEN}`, `r.state = 'open'`],
     'a batch writes under another epoch': [
       `f.state = 'open' and f.epoch = :epoch::bigint and r.state`,
@@ -43,7 +36,7 @@ export const WRITES = [
       '`',
     ],
   }),
-  ...bugs('feed', 'src/stores/cell/feed/feed.ts', DOORS, {
+  ...listBugs('feed', 'src/stores/cell/feed/feed.ts', DOORS, {
     'it writes in a frozen cell': ['         and not ${FROZEN} as open,', '         as open,'],
     'it writes under an open fence': [`f.state = 'closed' and f.single_writes`, 'f.single_writes'],
     'it writes where single writes are not allowed': [
@@ -55,19 +48,19 @@ export const WRITES = [
       '\n         and not',
     ],
   }),
-  ...bugs('sign-ups', `${M}/sign-ups-together.ts`, DOORS, {
+  ...listBugs('sign-ups', `${M}/sign-ups-together.ts`, DOORS, {
     'they are written in a frozen cell': [`\n  and ${NOT_FROZEN};\nend;`, ';\nend;'],
     'they are written under an open fence': [
       `select exists (select from credit_rollout.fence f where f.state = 'closed' and f.single_writes`,
       'select exists (select from credit_rollout.fence f where f.single_writes',
     ],
   }),
-  ...bugs('night', `${M}/fenced-repairs.ts`, DOORS, {
+  ...listBugs('night', `${M}/fenced-repairs.ts`, DOORS, {
     'it retires in a frozen cell': [`\n    and ${NOT_FROZEN};\nend $$;`, ';\nend $$;'],
     'a rollout retires': [`\n        and (r.kind = 'reconcile' or r.kind = 'sweep' and not only_nights))`, ')'],
     'it retires under a closed fence': [`where f.state = 'open' and r.run_id = run`, 'where r.run_id = run'],
   }),
-  ...bugs('undo', `${M}/undo-runs.ts`, DOORS, {
+  ...listBugs('undo', `${M}/undo-runs.ts`, DOORS, {
     'it takes back in a frozen cell': [`\n      and ${NOT_FROZEN}\n      and not exists`, '\n      and not exists'],
     'it takes back while the gate is armed': [
       '\n      and not exists (select from credit_rollout.gate g where g.effective_at is not null));',
@@ -75,7 +68,7 @@ export const WRITES = [
     ],
     'it takes back under a closed fence': [`where f.state = 'open' and r.run_id = run`, 'where r.run_id = run'],
   }),
-  ...bugs('override', `${M}/override-role.ts`, DOORS, {
+  ...listBugs('override', `${M}/override-role.ts`, DOORS, {
     'it is applied in a frozen cell': [
       `if ${FROZEN}\n     or exists (select from credit_rollout.fence`,
       'if exists (select from credit_rollout.fence',
@@ -89,7 +82,7 @@ export const WRITES = [
       ` then\n    raise exception 'an override`,
     ],
   }),
-  ...bugs('repair', `${M}/repair.ts`, DOORS, {
+  ...listBugs('repair', `${M}/repair.ts`, DOORS, {
     'it is applied in a frozen cell': [`if ${FROZEN}\n     or exists`, 'if exists'],
     'it is applied under an open fence': [
       `     or exists (select from credit_rollout.fence f where f.state <> 'closed')\n`,
@@ -100,7 +93,7 @@ export const WRITES = [
       ' then',
     ],
   }),
-  ...bugs('roles', `${M}/written-numbers.ts`, DOORS, {
+  ...listBugs('roles', `${M}/written-numbers.ts`, DOORS, {
     'a worker writes in a frozen cell': [`if ${FROZEN}\n     or not exists`, 'if not exists'],
     'a worker inserts between runs': [`(tg_op <> 'UPDATE' or not exists`, `(not exists`],
     'a worker updates where single writes are not allowed': [
@@ -108,13 +101,13 @@ export const WRITES = [
       'false)',
     ],
   }),
-  ...bugs('fence', `${M}/freeze.ts`, DOORS, {
+  ...listBugs('fence', `${M}/freeze.ts`, DOORS, {
     'it opens in a frozen cell': [
       `    raise exception 'the cell is frozen' using errcode`,
       `    raise notice 'the cell is frozen' using errcode`,
     ],
   }),
-  ...bugs('follow-up', `${BATCH}/planned-writes.ts`, SINCE, {
+  ...listBugs('follow-up', `${BATCH}/planned-writes.ts`, SINCE, {
     'a protected org is written': [
       '  and not exists (select from credit_rollout.protected_orgs p where p.org_id = n.org_id)\n',
       '',
@@ -125,7 +118,7 @@ export const WRITES = [
     ],
     'floorOverPlan is not asked': [`<= \${rail('floorOverPlan')}`, `<= 'infinity'::float8 + \${rail('floorOverPlan')}`],
   }),
-  ...bugs('follow-up', `${M}/asked-again.ts`, SINCE, {
+  ...listBugs('follow-up', `${M}/asked-again.ts`, SINCE, {
     'its ranges are not verified again': [
       `update credit_rollout.batches b set verified_at = null where b.run_id = run`,
       `update credit_rollout.batches b set verified_at = null where false and b.run_id = run`,
@@ -135,23 +128,23 @@ export const WRITES = [
       ` or exists (\n    select from credit_rollout.stale_orgs s`,
     ],
   }),
-  ...bugs('apply', `${BATCH}/planned-writes.ts`, SINCE, {
+  ...listBugs('apply', `${BATCH}/planned-writes.ts`, SINCE, {
     'a canary that has changed is written': ['on s.org_id = n.org_id and s.hash = n.hash', 'on s.org_id = n.org_id'],
     'an org that has changed is written': [
       '\n    and not exists (select from changed c where c.org_id = n.org_id)`)}',
       '`)}',
     ],
   }),
-  ...bugs('apply', 'src/engine/batch/write-batch.ts', SINCE, {
+  ...listBugs('apply', 'src/engine/batch/write-batch.ts', SINCE, {
     'a range whose digest differs is written': ['found.digest === pin.digest && ', ''],
   }),
-  ...bugs('recheck', `${M}/source-role.ts`, MEANWHILE, {
+  ...listBugs('recheck', `${M}/source-role.ts`, MEANWHILE, {
     'an org that is back is retired': [
       '\n    where not exists (select from credit_rollout.source_orgs s where s.org_id = i)));',
       '));',
     ],
   }),
-  ...bugs('recheck', 'src/stores/cell/reconcile/repairs.ts', MEANWHILE, {
+  ...listBugs('recheck', 'src/stores/cell/reconcile/repairs.ts', MEANWHILE, {
     'a raise that is a fall by now is written': [`or n.movement = 'fall' and \${MAY_FALL})`, `or n.movement = 'fall')`],
     'a finding that is a proposal by now is written': [` and q.outcome = 'to_heal'\n  left join`, '\n  left join'],
     'an org that is right again is written': [

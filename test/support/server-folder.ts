@@ -26,7 +26,9 @@ export async function removeLeftovers(): Promise<void> {
     const pid = name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length).split('-')[0]) : Number.NaN;
     // a disk that a killed soak has mounted stays until somebody unmounts it
     if (Number.isInteger(pid) && !isRunning(pid))
-      await rm(join(base, name), { recursive: true, force: true }).catch(() => undefined);
+      await rm(join(base, name), { recursive: true, force: true }).catch((error: unknown) => {
+        if (!(error instanceof Error && 'code' in error && error.code === 'EBUSY')) throw error;
+      });
   }
 }
 

@@ -12,20 +12,10 @@ import * as maintenance from '../../../src/stores/cell/reconcile/maintenance.js'
 import type { CellTx } from '../engine/cell-state.js';
 import { fenceModel, NOTHING_COUNTED } from '../engine/fence-model.js';
 import { nightModel } from '../engine/night-model.js';
+import { type Ask, askOf } from './ask.js';
 
 const REAL = { ...batches, ...fence, ...freezes, ...openRun, ...progress, ...runs, ...verification, ...gate };
 const MODEL = { ...fenceModel, ...nightModel };
-
-// biome-ignore lint/suspicious/noExplicitAny: arguments of every function of the stores
-type Ask = (name: string, ...args: any[]) => Promise<any>;
-
-const askOf =
-  (functions: Readonly<Record<string, unknown>>, tx: unknown): Ask =>
-  (name, ...args) => {
-    const found = functions[name];
-    if (typeof found !== 'function') throw new TypeError(`nothing is called ${name}`);
-    return found(tx, ...args);
-  };
 
 export const askCell = (tx: CellTransaction): Ask => askOf({ ...REAL, ...maintenance }, tx);
 export const askCellModel = (tx: CellTx): Ask => askOf(MODEL, tx);

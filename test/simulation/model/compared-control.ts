@@ -11,21 +11,12 @@ import { controlModel } from '../engine/control-model.js';
 import { type ControlState, type ControlTx, emptyControl } from '../engine/control-state.js';
 import { Database } from '../engine/database.js';
 import { type Answer, answerOf, createClient, inModel } from './answers.js';
+import { type Ask, askOf } from './ask.js';
 
 const REAL = { ...approvals, ...dataCenters, ...plans, ...rollout, ...runs };
 const MODEL = { ...controlModel, ...approvalModel };
 
-// biome-ignore lint/suspicious/noExplicitAny: arguments of every function of the stores
-type Ask = (name: string, ...args: any[]) => Promise<any>;
 export type ControlOperation = (ask: Ask) => Promise<unknown>;
-
-const askOf =
-  (functions: Readonly<Record<string, unknown>>, tx: unknown): Ask =>
-  (name, ...args) => {
-    const found = functions[name];
-    if (typeof found !== 'function') throw new TypeError(`nothing is called ${name}`);
-    return found(tx, ...args);
-  };
 
 const pick = <T>(list: readonly T[], n: number): T => list[n % list.length] as T;
 const CHANGES: readonly dataCenters.DataCenterChange[] = [
