@@ -40,6 +40,7 @@ import { createMaintenance } from './maintenance.js';
 import { guardNights } from './night-guards.js';
 import { purgeCellNights } from './nights.js';
 import { leaveOddRowsOut } from './odd-rows.js';
+import { countOthersWrites } from './others-writes.js';
 import { narrowOverrides } from './override-role.js';
 import { keepPlannedDefinition, setDynamicFailuresAside } from './planned-definition.js';
 import { createCellPlans, createOverrides, pinRuns } from './plans.js';
@@ -213,5 +214,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     keepPlannedDefinition,
     setDynamicFailuresAside,
     choosePlanSizes,
+    countOthersWrites,
   ];
 }

@@ -1,5 +1,6 @@
 // Decides how many lanes may work at once, from what the checks say: fewer as soon as a check nears its limit, more
-// again slowly. It begins with two lanes where all is calm, else with one, and grows quickly until a check slows it. 0
+// again slowly. It begins with two lanes where all is calm, else with one, and grows quickly until a check slows it;
+// where others write much, it begins with one and grows slowly. 0
 // holds. A quarter of a lane is one lane that rests three times as long as it works.
 import { type CheckReading, MAX_AGE_MS, readGreatestUse } from './reading.js';
 
@@ -35,16 +36,19 @@ const FORGOTTEN_MS = 60_000;
 
 /**
  * One sampling of the checks: `lanes` is the setting, which is never exceeded. No reading at all means that no check is
- * asked for.
+ * asked for. `busy`: others write much, so it begins with one lane and grows slowly.
  */
 export function decideThrottle(
   readings: readonly CheckReading[],
-  { lanes, throttle }: { readonly lanes: number; readonly throttle: Throttle },
+  { lanes, throttle, busy }: { readonly lanes: number; readonly throttle: Throttle; readonly busy?: boolean },
   now: Date,
 ): Throttle {
   const before = isForgotten(throttle, now) ? UNDECIDED : throttle;
   const use = readGreatestUse(readings, now);
-  const level = Math.min(before.lanes ?? (readings.length === 0 ? lanes : firstLevel(use)), lanes);
+  const level = Math.min(
+    before.lanes ?? (readings.length === 0 ? lanes : firstLevel(busy === true ? 'no_data' : use)),
+    lanes,
+  );
   const goodSamples = level === 0 && isGood(use) ? before.goodSamples + 1 : 0;
   const grown = level > 0 && mayGrow(before, now) ? stepUp(level, lanes) : level;
   const next = nextLevel(use, { level, grown, goodSamples });
@@ -54,7 +58,7 @@ export function decideThrottle(
     goodSamples: next === 0 ? goodSamples : 0,
     changedAt: changed || before.changedAt === null ? now : before.changedAt,
     sampledAt: now,
-    slowed: before.slowed || use === 'no_data' || use >= STAYS_BELOW,
+    slowed: before.slowed || busy === true || use === 'no_data' || use >= STAYS_BELOW,
   };
 }
 

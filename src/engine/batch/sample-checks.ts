@@ -2,15 +2,18 @@
 // asks for its turn; what is not measured in time holds by itself.
 import { type BuiltInCheck, type CellCheck, holdsReads, isBuiltIn } from '../../domain/checks/check.js';
 import { decideThrottle, UNDECIDED } from '../../domain/checks/decide-throttle.js';
+import { isBusy, keepCalm, type OthersWrites, readLoss, seeCalm } from '../../domain/checks/others-writes.js';
 import { type CheckReading, parseQueryValue } from '../../domain/checks/reading.js';
 import { toKnownCode } from '../../domain/rollout/cell-code.js';
 import { beginReadOnly, inSavepoint, readBuiltIn, readCheckQuery } from '../../stores/cell/batch/built-in-checks.js';
 import {
   claimSampling,
   type Measured,
+  markWrites,
   type Sampling,
   type StoredCheck,
   type StoredThrottle,
+  saveCalmWrites,
   saveSampling,
   type ThrottleScope,
 } from '../../stores/cell/batch/checks.js';
@@ -33,13 +36,25 @@ export async function sampleChecks(cell: CellDatabase, everyMs: number): Promise
     source: 'unread',
   });
   if (sampling === undefined) return false;
-  const measured = await cell.inTransaction('worker', (tx) => measureAll(tx, sampling.checks), {
+  const measured = await cell.inTransaction('worker', (tx) => measureAll(tx, sampling), {
     statementMs: STATEMENT_MS,
   });
   return cell.inTransaction(
     'worker',
-    (tx) => saveSampling(tx, sampling.at, measured, decideBoth(sampling, measured)),
+    (tx) => saveSampling(tx, sampling.at, measured, decideBoth(sampling, measured), keepCalm(sampling.others)),
     LOSSY,
+  );
+}
+
+/** Notes what others write while nothing is open, so that a run can tell whether they lose by it. */
+export async function watchOthers(cell: CellDatabase): Promise<void> {
+  await cell.inTransaction(
+    'worker',
+    async (tx) => {
+      const others = await markWrites(tx);
+      if (others !== undefined) await saveCalmWrites(tx, seeCalm(others));
+    },
+    { ...LOSSY, source: 'unread' },
   );
 }
 
@@ -52,50 +67,60 @@ function decideBoth(sampling: Sampling, measured: readonly Measured[]): readonly
   return SCOPES.map((scope) => {
     const throttle = sampling.throttles.find((known) => known.scope === scope) ?? UNDECIDED;
     const obeyed = scope === 'write' ? readings : readings.filter(({ check }) => holdsReads(check.name));
-    return { scope, ...decideThrottle(obeyed, { lanes: sampling.lanes, throttle }, sampling.at) };
+    const given = { lanes: sampling.lanes, throttle, busy: isBusy(sampling.others) };
+    return { scope, ...decideThrottle(obeyed, given, sampling.at) };
   });
 }
 
-async function measureAll(tx: CellTransaction, checks: readonly StoredCheck[]): Promise<readonly Measured[]> {
+async function measureAll(tx: CellTransaction, { checks, others }: Sampling): Promise<readonly Measured[]> {
   await beginReadOnly(tx);
-  const builtIn = await measureTogether(
-    tx,
-    checks.flatMap(({ name, query }) => (query === null && isBuiltIn(name) ? [name] : [])),
-  );
+  const builtIn = await measureTogether(tx, checks, others);
   const measured: Measured[] = [];
-  for (const check of checks) measured.push(builtIn.get(check.name) ?? (await measure(tx, check)));
+  for (const check of checks) measured.push(builtIn.get(check.name) ?? (await measure(tx, check, others)));
   return measured;
 }
 
 /** The built-in checks at once; none where one of them fails, so that each is measured apart. */
 async function measureTogether(
   tx: CellTransaction,
-  names: readonly BuiltInCheck[],
+  checks: readonly StoredCheck[],
+  others: OthersWrites,
 ): Promise<ReadonlyMap<string, Measured>> {
+  const builtIn = checks.filter(({ name, query }) => query === null && isBuiltIn(name));
   const measureEach = async (): Promise<ReadonlyMap<string, Measured>> => {
     const measured = new Map<string, Measured>();
-    for (const name of names) measured.set(name, await measureBuiltIn(tx, name));
+    for (const { name, limit } of builtIn)
+      if (isBuiltIn(name)) measured.set(name, await measureBuiltIn(tx, { name, limit, others }));
     return measured;
   };
-  if (names.length < 2) return new Map();
+  if (builtIn.length < 2) return new Map();
   return inSavepoint(tx, measureEach).catch((error: unknown) => {
     rethrowLost(error);
     return new Map();
   });
 }
 
-async function measureBuiltIn(tx: CellTransaction, name: BuiltInCheck): Promise<Measured> {
-  const { reading, mark } = await readBuiltIn(tx, name);
-  return { name, value: reading.value, error: reading.code, mark };
+interface BuiltIn {
+  readonly name: BuiltInCheck;
+  readonly limit: number | null;
+  readonly others: OthersWrites;
+}
+
+async function measureBuiltIn(tx: CellTransaction, { name, limit, others }: BuiltIn): Promise<Measured> {
+  const { reading, own, mark } = await readBuiltIn(tx, name);
+  const { value, code } = reading;
+  // what others lose says more than how long we wait, where it can be told
+  const felt = name === 'probe' ? (readLoss(others, limit ?? 1) ?? own) : null;
+  return { name, value: value === null ? null : Math.max(value, felt ?? value), error: code, mark };
 }
 
 /** Never throws for what one check meets. */
-async function measure(tx: CellTransaction, check: StoredCheck): Promise<Measured> {
+async function measure(tx: CellTransaction, check: StoredCheck, others: OthersWrites): Promise<Measured> {
   const { name, query, limit } = check;
   try {
     if (query !== null) return { name, ...toMeasured(await readCheckQuery(tx, query), limit) };
     if (!isBuiltIn(name)) return { name, value: null, error: 'missing' };
-    return await inSavepoint(tx, () => measureBuiltIn(tx, name));
+    return await inSavepoint(tx, () => measureBuiltIn(tx, { name, limit, others }));
   } catch (error) {
     const { sqlstate, kind } = rethrowLost(error);
     return { name, value: null, error: toKnownCode(sqlstate ?? kind) };

@@ -6,7 +6,7 @@ import { findRun } from '../../stores/cell/batch/runs.js';
 import { deleteWorker, saveWorkerSeen } from '../../stores/cell/batch/workers.js';
 import { findOpenPlanRequest } from '../../stores/cell/plan/plan-requests.js';
 import { applyBatches } from '../batch/apply-batches.js';
-import { sampleChecks } from '../batch/sample-checks.js';
+import { sampleChecks, watchOthers } from '../batch/sample-checks.js';
 import { verifyBatches } from '../batch/verify-batches.js';
 import type { WorkerContext } from '../context.js';
 import { servePlanRequest } from '../plan/serve-plan-request.js';
@@ -78,9 +78,10 @@ export async function serveOpenWork(
 /** Workers ask every 5 s: one of them measures. */
 const SAMPLE_EVERY_MS = 4_500;
 
-/** Measures the checks of the cell, where it is this worker's turn. */
+/** Measures the checks of the cell, where it is this worker's turn; where nothing is open, what others write. */
 export async function sampleCellChecks(context: WorkerContext, dataCenter: string): Promise<void> {
-  await sampleChecks(context.cells.get(dataCenter), SAMPLE_EVERY_MS);
+  const cell = context.cells.get(dataCenter);
+  if (!(await sampleChecks(cell, SAMPLE_EVERY_MS))) await watchOthers(cell);
 }
 
 /** Whether its cell can be read. Throws what the database answers. */

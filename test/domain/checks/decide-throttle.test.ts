@@ -61,6 +61,17 @@ describe('decideThrottle', () => {
     expect(play([2, 0, 0, 0], 4, UNDECIDED)).toEqual([0, 0, 0, 0.125]);
   });
 
+  test('begins with one lane where others write much, and grows slowly from then on', () => {
+    const given = { lanes: 4, throttle: UNDECIDED, busy: true };
+    const first = decideThrottle([reading(0, T0)], given, T0);
+    expect(first).toMatchObject({ lanes: 1, slowed: true });
+    const soon = decideThrottle([reading(0, at(14))], { ...given, throttle: first }, at(14));
+    expect(soon.lanes).toBe(1);
+    expect(decideThrottle([reading(0, at(15))], { ...given, throttle: soon }, at(15)).lanes).toBe(2);
+    // without a check nothing is slowed, whoever writes
+    expect(decideThrottle([], given, T0).lanes).toBe(4);
+  });
+
   test('goes by the worst of several, and takes no reading at all for no check', () => {
     const given = { lanes: 4, throttle: FULL };
     expect(decideThrottle([reading(0, T0), reading(2, T0)], given, T0).lanes).toBe(0);

@@ -269,7 +269,7 @@ export const fenceModel = {
       state.lookedAt = at;
     });
     const { checks, throttles } = await fenceModel.readChecks(tx);
-    return { at, lanes: 2, checks, throttles };
+    return { at, lanes: 2, others: { perSecond: null, calmPerSecond: null }, checks, throttles };
   },
   saveSampling: async (
     tx: CellTx,

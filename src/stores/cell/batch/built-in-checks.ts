@@ -34,9 +34,9 @@ const READINGS: Readonly<Record<BuiltInCheck, string>> = {
       where b.slowdown is not null and coalesce(b.verified_at, b.done_at)
         > greatest(clock_timestamp() - interval '1 min', coalesce(t.changed_at, '-infinity'))
       order by coalesce(b.verified_at, b.done_at) desc limit 20) n having count(*) >= 3)
-    select greatest(now.ms / greatest(0.5, coalesce(
-        (select percentile_cont(0.5) within group (order by t) from unnest(c.calm_ms) t), now.ms)),
-      (select least(own.value, 1 + 1.9 * (c.limit_value - 1)) from own)) as value, null as code, now.ms as measured
+    select now.ms / greatest(0.5, coalesce(
+        (select percentile_cont(0.5) within group (order by t) from unnest(c.calm_ms) t), now.ms)) as value,
+      (select least(own.value, 1 + 1.9 * (c.limit_value - 1)) from own) as own, null as code, now.ms as measured
     from now left join credit_rollout.checks c on c.name = 'probe'`,
   lag: `with standbys as materialized (${STANDBYS}),
     slowest as (select count(*) as found, min(replay_lsn) as lsn,
@@ -88,15 +88,16 @@ export interface Mark {
 interface ReadingRow extends CheckValue {
   readonly measured?: number;
   readonly mark?: string | null;
+  readonly own?: number | null;
 }
 
-/** Needs a transaction that reads only. */
+/** Needs a transaction that reads only. `own`: of the probe, how our own work waits for a processor. */
 export async function readBuiltIn(
   tx: CellTransaction,
   name: BuiltInCheck,
-): Promise<{ readonly reading: CheckValue; readonly mark: Mark }> {
-  const { value, code, measured, mark } = await selectRow<ReadingRow>(tx, READINGS[name]);
-  return { reading: { value, code }, mark: { name, measured, lsn: mark ?? undefined } };
+): Promise<{ readonly reading: CheckValue; readonly own: number | null; readonly mark: Mark }> {
+  const { value, code, measured, mark, own } = await selectRow<ReadingRow>(tx, READINGS[name]);
+  return { reading: { value, code }, own: own ?? null, mark: { name, measured, lsn: mark ?? undefined } };
 }
 
 /** Makes the transaction read only, so that nothing in it can write. */

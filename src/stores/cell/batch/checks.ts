@@ -2,6 +2,7 @@
 // seal of a run; one worker at a time writes what it measured. Numbers and codes only, one row per check.
 import type { CheckInCell } from '../../../domain/checks/check-limit.js';
 import type { Throttle } from '../../../domain/checks/decide-throttle.js';
+import type { OthersWrites } from '../../../domain/checks/others-writes.js';
 import { execute, findRow, selectRow, selectRows } from '../../query.js';
 import type { Seal } from '../../seal.js';
 import type { CellTransaction } from '../cell-database.js';
@@ -49,32 +50,59 @@ export interface Sampling {
   /** By the cell's clock: what is measured after it is at most this old. */
   readonly at: Date;
   readonly lanes: number;
+  readonly others: OthersWrites;
   readonly checks: readonly StoredCheck[];
   readonly throttles: readonly StoredThrottle[];
 }
+
+const WRITES = 'pg_snapshot_xmax(pg_current_snapshot())::text::int8';
+/** Transactions a second since the mark; null where it is too near, or another server's. */
+const SINCE_MARK = `select case when extract(epoch from clock_timestamp() - n.writes_at) between 0.2 and 15
+    and ${WRITES} >= n.writes_mark
+    then (${WRITES} - n.writes_mark) / extract(epoch from clock_timestamp() - n.writes_at)::float8 end as per_second
+  from credit_rollout.throttle n where n.scope = 'write'`;
+const MARK = `writes_mark = ${WRITES}, writes_at = clock_timestamp()`;
 
 /**
  * Lets one worker at a time sample: undefined where another began less than `everyMs` ago, nothing is open, or there
  * are no checks. A worker that dies meanwhile keeps the others from sampling for no longer than that.
  */
 export async function claimSampling(tx: CellTransaction, everyMs: number): Promise<Sampling | undefined> {
-  const claimed = await findRow<{ at: Date; lanes: number }>(
+  const claimed = await findRow<Pick<Sampling, 'at' | 'lanes'> & OthersWrites>(
     tx,
-    `update credit_rollout.throttle t set looked_at = date_trunc('milliseconds', clock_timestamp())
-     from credit_rollout.fence f join credit_rollout.runs r on r.run_id = f.run_id
+    `update credit_rollout.throttle t set looked_at = date_trunc('milliseconds', clock_timestamp()), ${MARK}
+     from credit_rollout.fence f join credit_rollout.runs r on r.run_id = f.run_id cross join (${SINCE_MARK}) w
      where t.scope = 'write' and f.state <> 'closed' and exists (select from credit_rollout.checks)
        and (t.looked_at is null or t.looked_at not between
          clock_timestamp() - make_interval(secs => :every_ms::float8 / 1000) and clock_timestamp() + interval '1 s')
        and t.ctid = (select u.ctid from credit_rollout.throttle u where u.scope = 'write' for update skip locked)
-     returning t.looked_at as at, r.lanes`,
+     returning t.looked_at as at, r.lanes, w.per_second, t.calm_writes as calm_per_second`,
     { every_ms: everyMs },
   );
   if (claimed === undefined) return undefined;
+  const { at, lanes, ...others } = claimed;
   return {
-    ...claimed,
+    ...{ at, lanes, others },
     checks: (await selectRows<StoredCheck>(tx, CHECKS)).filter(({ isOff }) => !isOff),
     throttles: await selectRows<StoredThrottle>(tx, THROTTLES),
   };
+}
+
+/** Marks how many transactions others have written: undefined where something is open, or the mark is fresh. */
+export const markWrites = (tx: CellTransaction): Promise<OthersWrites | undefined> =>
+  findRow<OthersWrites>(
+    tx,
+    `update credit_rollout.throttle t set ${MARK}
+     from credit_rollout.fence f cross join (${SINCE_MARK}) w
+     where t.scope = 'write' and f.state = 'closed' and (t.writes_at is null or t.writes_at not between
+       clock_timestamp() - interval '2 s' and clock_timestamp())
+     returning w.per_second, t.calm_writes as calm_per_second`,
+  );
+
+export async function saveCalmWrites(tx: CellTransaction, perSecond: number | null): Promise<void> {
+  await execute(tx, "update credit_rollout.throttle set calm_writes = :per_second::float8 where scope = 'write'", {
+    per_second: perSecond,
+  });
 }
 
 /** The open run of the seal gets its checks; an older seal than the one before changes nothing. */
@@ -95,7 +123,7 @@ const SAVE = `
 with decided as (
   update credit_rollout.throttle t
   set lanes = d.lanes, good_samples = d.good_samples, changed_at = d.changed_at, slowed = d.slowed,
-    sampled_at = :at::timestamptz
+    sampled_at = :at::timestamptz, calm_writes = :calm_writes::float8
   from jsonb_to_recordset(:decided::jsonb)
     d (scope text, lanes float8, good_samples integer, changed_at timestamptz, slowed boolean)
   where t.scope = d.scope and (select w.looked_at from credit_rollout.throttle w where w.scope = 'write')
@@ -120,9 +148,12 @@ export async function saveSampling(
   at: Date,
   measured: readonly Measured[],
   throttles: readonly StoredThrottle[],
+  /** What others usually write in a second. */
+  calmWrites: number | null,
 ): Promise<boolean> {
   const { saved } = await selectRow<{ readonly saved: boolean }>(tx, SAVE, {
     at: at.toISOString(),
+    calm_writes: calmWrites,
     decided: JSON.stringify(
       throttles.map(({ scope, lanes, goodSamples, changedAt, slowed }) => ({
         ...{ scope, lanes, slowed },
