@@ -13,7 +13,7 @@ const HELP = `npm run soak -- [options]
   --seed N               of every random choice; the same seed again makes the same choices, the servers do not
   --orgs N               of each of the two data centers (1500)
   --keep FOLDER          where the logs of a broken soak go (the temporary folder)
-  --short                25 seconds, on Redis, without what needs root
+  --short                20 seconds, on Redis, without what needs root
 `;
 const options = {
   minutes: { type: 'string', default: '10' },
@@ -40,7 +40,7 @@ for (const queue of values.short ? ['redis'] : queues) {
   const soak = {
     queue,
     seed,
-    seconds: values.short ? 25 : minutes * 60,
+    seconds: values.short ? 20 : minutes * 60,
     orgs: values.short ? 300 : orgs,
     faults: values.short ? 'plain' : 'all',
     keep: join(values.keep, `credit-rollout-soak-${queue}-${seed}`),

@@ -71,6 +71,7 @@ import { checkCanaryPass, recordAllPowers } from './signed-times.js';
 import { readSourceAsRole } from './source-role.js';
 import { proveSweeps, sweepByRuns } from './swept-by-runs.js';
 import { tellAdoptions } from './told-adoptions.js';
+import { judgeWholeRuns } from './undo-again.js';
 import { traceUndone } from './undo-lineage.js';
 import { createUndoPlans } from './undo-plans.js';
 import { restoreFloors, runUndos } from './undo-runs.js';
@@ -215,5 +216,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     setDynamicFailuresAside,
     choosePlanSizes,
     countOthersWrites,
+    judgeWholeRuns,
   ];
 }

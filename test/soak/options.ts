@@ -14,6 +14,9 @@ export interface SoakOptions {
   readonly keep: string;
 }
 
+/** One that a check of the project waits for: all of it is quicker, and no question waits for what settles. */
+export const isShort = ({ seconds }: Pick<SoakOptions, 'seconds'>): boolean => seconds <= 120;
+
 export function readSoakOptions(): SoakOptions {
   const text = readEnvironment('CREDIT_ROLLOUT_SOAK');
   if (text === undefined) throw new Error('run `npm run soak`');

@@ -37,6 +37,12 @@ const EDITS: readonly Edit[] = [
   { kind: 'unreadable', weight: 1, sql: set(`agents = case when $2::int % 4 = 0 then -1 else 5 end`) },
   { kind: 'leaves', weight: 1, sql: 'delete from public.orgs where org_id = $1 and $2::int % 3 = 0' },
 ];
+/** Of those that left. $1: an org; $2: a number of up to 400. */
+const COMES_BACK = `insert into public.orgs
+    (org_id, edition, paid, agents, light_agents, additional_credits, created_at, updated_at)
+  values ($1, ${EDITIONS}[1 + $2::int % 5], $2::int % 3 > 0, $2, 0, 0, timestamptz '2024-03-01 12:00+00',
+    clock_timestamp())
+  on conflict do nothing`;
 
 export function startProduct(world: World, random: Random, orgs: number): ProductLife {
   const done = new Map<string, number>();
@@ -60,23 +66,35 @@ interface LifeOptions {
 
 async function live(cell: TestCell, { done, random, orgs, signal }: LifeOptions): Promise<void> {
   const weighted = EDITS.flatMap((edit) => Array.from({ length: edit.weight }, () => edit));
+  const gone: number[] = [];
   let client: pg.Client | undefined;
   let signUps = 0;
+  const edit = async (to: pg.Client): Promise<string | undefined> => {
+    const { kind, sql } = random.pick(weighted);
+    const known = random.chance(0.2) && signUps > 0 ? FIRST_SIGN_UP + random.between(0, signUps) : undefined;
+    const org = known ?? FIRST_ORG + random.between(0, orgs - 1);
+    const { rowCount } = await to.query(sql, [org, random.between(0, 400)]);
+    if (rowCount !== 1) return undefined;
+    if (kind === 'leaves' && known === undefined) gone.push(org);
+    return kind;
+  };
+  const act = async (to: pg.Client): Promise<string | undefined> => {
+    if (random.chance(0.15)) {
+      await signUp(to, FIRST_SIGN_UP + signUps, random);
+      signUps += 1;
+      return 'sign-up';
+    }
+    const [longest] = gone;
+    if (longest === undefined || !random.chance(0.02)) return edit(to);
+    const { rowCount } = await to.query(COMES_BACK, [longest, random.between(0, 400)]);
+    gone.shift();
+    return rowCount === 1 ? 'comes back' : undefined;
+  };
   while (!signal.aborted) {
     try {
       client ??= await connect(cell.url);
-      const kind = random.chance(0.15) ? 'sign-up' : 'edit';
-      if (kind === 'sign-up') {
-        await signUp(client, FIRST_SIGN_UP + signUps, random);
-        signUps += 1;
-        done.set(kind, (done.get(kind) ?? 0) + 1);
-      } else {
-        const edit = random.pick(weighted);
-        const known = random.chance(0.2) && signUps > 0 ? FIRST_SIGN_UP + random.between(0, signUps) : undefined;
-        const org = known ?? FIRST_ORG + random.between(0, orgs - 1);
-        const { rowCount } = await client.query(edit.sql, [org, random.between(0, 400)]);
-        if (rowCount === 1) done.set(edit.kind, (done.get(edit.kind) ?? 0) + 1);
-      }
+      const kind = await act(client);
+      if (kind !== undefined) done.set(kind, (done.get(kind) ?? 0) + 1);
     } catch {
       // its server is down: a product tries again
       await client?.end().catch(() => undefined);

@@ -10,13 +10,13 @@ import { createChecker, type Violation } from './check-invariants.js';
 import { type Crew, startCrew } from './crew.js';
 import { type Fault, listFaults } from './faults.js';
 import { startOperators } from './operators-life.js';
-import { createRandom, readSoakOptions, type SoakOptions } from './options.js';
+import { createRandom, isShort, readSoakOptions, type SoakOptions } from './options.js';
 import { startProduct } from './product-life.js';
 import { describeOutcome, type Outcome, print } from './report.js';
 import { createWatch } from './watch-growth.js';
 import { openWorld, type World } from './world.js';
 
-const SETTLE_MS = 300_000;
+const SETTLE_MS = { short: 120_000, usual: 300_000 } as const;
 /** Of the time, after which the cut-over comes. */
 const CUTOVER_AT = 0.7;
 
@@ -43,7 +43,7 @@ async function soak(options: SoakOptions, world: World, crew: Crew): Promise<Out
   const isOver = (): boolean => passed() > seconds * 1_000;
   // one for each, so that what one does changes nothing of the others
   const product = startProduct(world, createRandom(seed + 1), orgs);
-  const operators = startOperators(world, createRandom(seed + 2), orgs);
+  const operators = startOperators(world, createRandom(seed + 2), options);
   const checker = createChecker(world);
   const watch = createWatch(world, crew);
   const found = new Map<string, Violation & { readonly atS: number }>();
@@ -70,7 +70,9 @@ async function soak(options: SoakOptions, world: World, crew: Crew): Promise<Out
   };
   await Promise.all([
     injectFaults(faults, injected, () => isOver(), random, isShort(options) ? 'quick' : 'usual'),
-    loop(isShort(options) ? 3_000 : 8_000, async () => note(await checker.check('moving'))),
+    loop(isShort(options) ? 3_000 : 8_000, async () =>
+      note(await checker.check(isShort(options) ? 'at_once' : 'moving')),
+    ),
     loop(isShort(options) ? 1_000 : 2_000, () => watch.sample(passed())),
     loop(1_000, async () => {
       const dead = await crew.findDead();
@@ -86,7 +88,7 @@ async function soak(options: SoakOptions, world: World, crew: Crew): Promise<Out
   await product.stop();
   operators.mood = 'finish';
   await operators.cutOverIn(2, () => false);
-  const rests = await settle(world).then(
+  const rests = await settle(world, SETTLE_MS[isShort(options) ? 'short' : 'usual']).then(
     () => [],
     (error: unknown) => [error instanceof Error ? error.message : String(error)],
   );
@@ -124,7 +126,6 @@ async function soak(options: SoakOptions, world: World, crew: Crew): Promise<Out
   };
 }
 
-const isShort = ({ seconds }: SoakOptions): boolean => seconds <= 120;
 /** Where there is little time, each kind comes so often before the weights decide. */
 const ROUNDS = { quick: 3, usual: 1 } as const;
 
@@ -169,7 +170,7 @@ async function inTime(fault: Fault): Promise<void> {
 }
 
 /** Both are done and cut over, what was asked for has ended, and a last night has run. */
-async function settle(world: World): Promise<void> {
+async function settle(world: World, forMs: number): Promise<void> {
   const { fleet } = world;
   const isAtRest = async (): Promise<boolean> => {
     const [row] = await fleet.control(`select
@@ -180,10 +181,10 @@ async function settle(world: World): Promise<void> {
         where ended_at is null and state <> 'proposed') as rests`);
     return row?.rests === true;
   };
-  await waitFor('both data centers to be done and cut over', isAtRest, { forMs: SETTLE_MS, everyMs: 500 });
+  await waitFor('both data centers to be done and cut over', isAtRest, { forMs, everyMs: 500 });
   for (const { dataCenter } of fleet.cells)
     await requestReconcile(world.alice, { dataCenter: dataCenter.id, reason: 'the last one' });
-  await waitFor('the last night', isAtRest, { forMs: SETTLE_MS, everyMs: 500 });
+  await waitFor('the last night', isAtRest, { forMs, everyMs: 500 });
 }
 
 async function describeWaits({ fleet }: World): Promise<unknown> {

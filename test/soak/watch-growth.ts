@@ -33,6 +33,7 @@ export function createWatch(world: World, crew: Crew): Watch {
       for (const [n, { sql }] of world.fleet.cells.entries()) {
         const [row] = await sql(PASSING).catch(() => []);
         if (row) note(`data center ${n}: rows that pass`, 400, atMs, Number(row.rows));
+        if (row?.feeds === true) note(`data center ${n}: edits that wait`, 400, atMs, Number(row.edits));
       }
       const [row] = await world.fleet.control(PASSING_IN_CONTROL).catch(() => []);
       if (row) note('control: rows that pass', 40, atMs, Number(row.rows));
@@ -52,9 +53,10 @@ const COUNTS = `select (select count(*) from pg_stat_activity where backend_type
   (select coalesce(extract(epoch from max(clock_timestamp() - xact_start)), 0) from pg_stat_activity
    where backend_type = 'client backend' and coalesce(backend_xid, backend_xmin) is not null) as oldest`;
 
-/** What is deleted again within minutes: signs of life, work that waits. */
+/** What is deleted again within minutes: signs of life, work that waits. Edits wait for as long as the feed is off. */
 const PASSING = `select (select count(*) from credit_rollout.workers) + (select count(*) from credit_rollout.schedulers)
-  + (select count(*) from credit_rollout.changed_orgs) + (select count(*) from credit_rollout.pending_sign_ups) as rows`;
+    + (select count(*) from credit_rollout.pending_sign_ups) as rows,
+  (select count(*) from credit_rollout.changed_orgs) as edits, (select single_writes from credit_rollout.fence) as feeds`;
 const PASSING_IN_CONTROL = `select (select count(*) from credit_rollout_control.schedulers)
   + (select count(*) from credit_rollout_control.holds) + (select count(*) from credit_rollout_control.failed_steps) as rows`;
 

@@ -6,11 +6,14 @@ import type { Invariant } from './invariants-of-orgs.js';
 export const WATCHED_CELL = [
   {
     id: 'PROMISE',
+    // what an org that came back has again is what it had when it left
     holds: 'no paid org from before the cut-over got less at its first decision than it could use under the old model',
     sql: `select a.org_id from credit_rollout.allotments a where a.version = 1 and a.origin = 'migrated' and a.paid
         and a.base_credits + a.variable_credits + a.grandfathered_credits < a.legacy_limit
         and not exists (select from credit_rollout.gate g join credit_rollout.source_orgs s on s.org_id = a.org_id
-          where s.created_at >= g.effective_at)`,
+          where s.created_at >= g.effective_at)
+        and not exists (select from credit_rollout.org_changes c
+          where c.org_id = a.org_id and c.operation = 'delete' and c.cause <> 'undo')`,
   },
   {
     id: 'HISTORY',

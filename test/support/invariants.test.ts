@@ -26,6 +26,10 @@ const WATCHED = { cell: [...WATCHED_CELL, ...WATCHED_CELL_AT_REST], control: WAT
 const seen = new Set<string>();
 const ALLOTMENTS = 'credit_rollout.allotments';
 const LAST = '(select max(run_id) from credit_rollout.runs)';
+/** A run that took nothing back. */
+const UNDO_NOTHING = `insert into credit_rollout.runs select (u.run).* from (select jsonb_populate_record(r,
+    jsonb_build_object('run_id', r.run_id + 1000, 'kind', 'undo', 'undoes', r.run_id, 'plan_id', null)) as run
+  from credit_rollout.runs r where r.run_id = ${LAST}) u`;
 
 const CELL_BREAKS = [
   ['I1', `delete from ${ALLOTMENTS} where org_id = 12`],
@@ -35,11 +39,13 @@ const CELL_BREAKS = [
   ['HISTORY', `update credit_rollout.allotment_changes set version = 3 where org_id = 2`],
   ['HISTORY', `update credit_rollout.allotment_changes set before = before || '{"version": 7}' where org_id = 2`],
   ['COUNTERS', `update credit_rollout.batches set inserted = 0, raised = 0 where run_id = ${LAST}`],
+  ['I8', UNDO_NOTHING],
   [
     'I8',
-    `insert into credit_rollout.runs select (u.run).* from (select jsonb_populate_record(r, jsonb_build_object(
-       'run_id', r.run_id + 1000, 'kind', 'undo', 'undoes', r.run_id, 'plan_id', null)) as run
-     from credit_rollout.runs r where r.run_id = ${LAST}) u`,
+    `${UNDO_NOTHING}; update public.orgs set updated_at = clock_timestamp();
+     insert into credit_rollout.batches select (b.copy).* from (select jsonb_populate_record(b, jsonb_build_object(
+       'run_id', b.run_id + 1000, 'stale', 0)) as copy from credit_rollout.batches b
+     where b.run_id = ${LAST} - 1000 and b.kind = 'range') b`,
   ],
   [
     'I9',

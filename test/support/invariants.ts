@@ -21,6 +21,22 @@ export interface InvariantScope {
   readonly also?: { readonly cell: readonly Invariant[]; readonly control: readonly Invariant[] };
 }
 
+/**
+ * What the newest undo has left, and could take back as its source is now. Nothing is taken back after it, so what the
+ * product or somebody has changed meanwhile stays: an org that is back, or is correct again, or rose to what it has. An
+ * edit may have begun before the range and be committed after it.
+ */
+const LEFT_BY_UNDO = `select u.run_id, b.batch_no, b.stale, l.org_id, l.paid, l.becomes, l.total_credits,
+    coalesce(s.updated_at > b.done_at - interval '1 minute', false) or exists (
+      select from credit_rollout.org_changes c where c.org_id = l.org_id and c.changed_at > b.done_at - interval '1 minute'
+        and (c.run_id is null or c.run_id not in (u.run_id, u.undoes))) as touched
+  from credit_rollout.runs u
+  cross join lateral credit_rollout.undo_targets(u.undoes, null, null) l
+  left join credit_rollout.batches b on b.run_id = u.run_id and b.kind = 'range' and ${WITHIN('l.org_id')}
+  left join credit_rollout.source_orgs s on s.org_id = l.org_id
+  where u.kind = 'undo' and u.state = 'done' and l.verdict in ('delete', 'restore')
+    and not exists (select from credit_rollout.runs n where n.run_id > u.run_id)`;
+
 const WORK = [
   {
     id: 'I7',
@@ -39,11 +55,12 @@ const WORK = [
   {
     id: 'I8',
     holds: 'after an undo nothing is left that it could take back, but a fall of a paid org that nobody approved',
-    sql: `select u.run_id, l.org_id from credit_rollout.runs u
-      cross join lateral credit_rollout.undo_targets(u.undoes, null, null) l
-      where u.kind = 'undo' and u.state = 'done' and l.verdict in ('delete', 'restore')
-        and not (l.paid and l.becomes < l.total_credits)
-        and not exists (select from credit_rollout.runs n where n.run_id > u.run_id)`,
+    sql: `select run_id, org_id from (${LEFT_BY_UNDO}) l where not touched and not (paid and becomes < total_credits)`,
+  },
+  {
+    id: 'I8',
+    holds: 'of a range no more is left that could be taken back now than its undo had as conflicts',
+    sql: `select run_id, batch_no from (${LEFT_BY_UNDO}) l group by run_id, batch_no, stale having count(*) > stale`,
   },
   {
     id: 'I9',
@@ -173,8 +190,10 @@ export const CONTROL_INVARIANTS = [
     sql: `select d.id, d.stage, r.pending, c.state from credit_rollout_control.data_centers d join cell c on c.id = d.id
       left join run r on r.id = d.id and r.run = d.run_id
       left join credit_rollout_control.runs k on k.run_id = d.run_id
-      where d.stage in ('baking', 'done') and (c.state <> 'closed' or not d.quiet or r.run is null or r.pending > 0
-        or r.unverified > 0 or r.state <> 'done' or k.state <> 'done'
+      where d.stage in ('baking', 'done') and (r.run is null or r.pending > 0 or r.unverified > 0 or r.state <> 'done' or k.state <> 'done'
+        -- but for a night or a sweep, which opens it again
+        or (c.state <> 'closed' or not d.quiet) and not exists (select from credit_rollout_control.runs m
+          where m.data_center = d.id and m.kind in ('reconcile', 'sweep') and m.state = 'open')
         or (k.counts ->> 'totalCredits')::numeric is distinct from r.total or (k.counts ->> 'inserted')::bigint is distinct from r.inserted)`,
   },
   {

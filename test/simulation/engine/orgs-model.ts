@@ -253,9 +253,10 @@ function judge(
 ): { readonly verdict: 'delete' | 'restore' | 'conflict'; readonly image?: StoredAllotment } {
   const row = state.allotments.get(orgId) ?? null;
   const ours = state.changes.findLast((one) => one.orgId === orgId && one.runId === undone && one.cause === 'apply');
-  const since = ours && state.changes.slice(state.changes.indexOf(ours) + 1).find((one) => one.orgId === orgId);
-  const written = since?.before ?? row;
-  if (row === null || ours === undefined || !hasSameTerms(row, written) || !state.orgs.has(orgId))
+  const later = ours && state.changes.slice(state.changes.indexOf(ours) + 1).filter((one) => one.orgId === orgId);
+  const written = later?.[0]?.before ?? row;
+  const isPutBack = later?.some(({ cause }) => cause === 'undo');
+  if (row === null || ours === undefined || isPutBack || !hasSameTerms(row, written) || !state.orgs.has(orgId))
     return { verdict: 'conflict' };
   if (ours.before === null) return { verdict: 'delete' };
   const bought = row.additionalCredits - ours.before.additionalCredits;
