@@ -1,11 +1,18 @@
 // Measures the checks of a cell, and decides by them how many lanes may work: one sampling by one worker. Every worker
 // asks for its turn; what is not measured in time holds by itself.
-import { type BuiltInCheck, type CellCheck, holdsReads, isBuiltIn } from '../../domain/checks/check.js';
+import { type CellCheck, holdsReads, isBuiltIn } from '../../domain/checks/check.js';
 import { decideThrottle, UNDECIDED } from '../../domain/checks/decide-throttle.js';
 import { isBusy, keepCalm, type OthersWrites, readLoss, seeCalm } from '../../domain/checks/others-writes.js';
 import { type CheckReading, parseQueryValue } from '../../domain/checks/reading.js';
 import { toKnownCode } from '../../domain/rollout/cell-code.js';
-import { beginReadOnly, inSavepoint, readBuiltIn, readCheckQuery } from '../../stores/cell/batch/built-in-checks.js';
+import {
+  type BuiltInReading,
+  beginReadOnly,
+  inSavepoint,
+  readBuiltIn,
+  readBuiltIns,
+  readCheckQuery,
+} from '../../stores/cell/batch/built-in-checks.js';
 import {
   claimSampling,
   type Measured,
@@ -86,30 +93,25 @@ async function measureTogether(
   checks: readonly StoredCheck[],
   others: OthersWrites,
 ): Promise<ReadonlyMap<string, Measured>> {
-  const builtIn = checks.filter(({ name, query }) => query === null && isBuiltIn(name));
-  const measureEach = async (): Promise<ReadonlyMap<string, Measured>> => {
-    const measured = new Map<string, Measured>();
-    for (const { name, limit } of builtIn)
-      if (isBuiltIn(name)) measured.set(name, await measureBuiltIn(tx, { name, limit, others }));
-    return measured;
-  };
-  if (builtIn.length < 2) return new Map();
-  return inSavepoint(tx, measureEach).catch((error: unknown) => {
+  const names = checks.flatMap(({ name, query }) => (query === null && isBuiltIn(name) ? [name] : []));
+  if (names.length < 2) return new Map();
+  try {
+    const found = await inSavepoint(tx, () => readBuiltIns(tx, names));
+    const limitOf = (name: string): number | null => checks.find((check) => check.name === name)?.limit ?? null;
+    return new Map(found.map(({ name, ...one }) => [name, judge({ name, limit: limitOf(name) }, one, others)]));
+  } catch (error) {
     rethrowLost(error);
     return new Map();
-  });
+  }
 }
 
-interface BuiltIn {
-  readonly name: BuiltInCheck;
-  readonly limit: number | null;
-  readonly others: OthersWrites;
-}
-
-async function measureBuiltIn(tx: CellTransaction, { name, limit, others }: BuiltIn): Promise<Measured> {
-  const { reading, own, mark } = await readBuiltIn(tx, name);
+/** What others lose says more than how long we wait, where it can be told. */
+function judge(
+  { name, limit }: Pick<StoredCheck, 'name' | 'limit'>,
+  { reading, own, mark }: BuiltInReading,
+  others: OthersWrites,
+): Measured {
   const { value, code } = reading;
-  // what others lose says more than how long we wait, where it can be told
   const felt = name === 'probe' ? (readLoss(others, limit ?? 1) ?? own) : null;
   return { name, value: value === null ? null : Math.max(value, felt ?? value), error: code, mark };
 }
@@ -120,7 +122,7 @@ async function measure(tx: CellTransaction, check: StoredCheck, others: OthersWr
   try {
     if (query !== null) return { name, ...toMeasured(await readCheckQuery(tx, query), limit) };
     if (!isBuiltIn(name)) return { name, value: null, error: 'missing' };
-    return await inSavepoint(tx, () => measureBuiltIn(tx, { name, limit, others }));
+    return await inSavepoint(tx, async () => judge(check, await readBuiltIn(tx, name), others));
   } catch (error) {
     const { sqlstate, kind } = rethrowLost(error);
     return { name, value: null, error: toKnownCode(sqlstate ?? kind) };

@@ -1,7 +1,7 @@
 // How each built-in check is measured. One statement each, that reads only; but for what it compares with the next
 // time, which the same statement stores.
 import type { BuiltInCheck } from '../../../domain/checks/check.js';
-import { execute, runForeignQuery, selectRow } from '../../query.js';
+import { execute, runForeignQuery, selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 
 export interface CheckValue {
@@ -85,19 +85,40 @@ export interface Mark {
   readonly lsn?: string | undefined;
 }
 
+/** What was read of a check. */
+export interface BuiltInReading {
+  readonly reading: CheckValue;
+  /** Of the probe: how our own work waits for a processor. */
+  readonly own: number | null;
+  readonly mark: Mark;
+}
+
 interface ReadingRow extends CheckValue {
   readonly measured?: number;
   readonly mark?: string | null;
   readonly own?: number | null;
 }
 
-/** Needs a transaction that reads only. `own`: of the probe, how our own work waits for a processor. */
-export async function readBuiltIn(
+const toReading = (name: BuiltInCheck, { value, code, measured, mark, own }: ReadingRow): BuiltInReading => ({
+  ...{ reading: { value, code }, own: own ?? null },
+  mark: { name, measured, lsn: mark ?? undefined },
+});
+
+/** Needs a transaction that reads only. */
+export const readBuiltIn = async (tx: CellTransaction, name: BuiltInCheck): Promise<BuiltInReading> =>
+  toReading(name, await selectRow<ReadingRow>(tx, READINGS[name]));
+
+/** All of them in one statement, which fails where one of them does. Needs a transaction that reads only. */
+export async function readBuiltIns(
   tx: CellTransaction,
-  name: BuiltInCheck,
-): Promise<{ readonly reading: CheckValue; readonly own: number | null; readonly mark: Mark }> {
-  const { value, code, measured, mark, own } = await selectRow<ReadingRow>(tx, READINGS[name]);
-  return { reading: { value, code }, own: own ?? null, mark: { name, measured, lsn: mark ?? undefined } };
+  names: readonly BuiltInCheck[],
+): Promise<readonly (BuiltInReading & { readonly name: BuiltInCheck })[]> {
+  const parts = names.map((name) => `select '${name}' as name, to_jsonb(r) as found from (${READINGS[name]}) r`);
+  const rows = await selectRows<{ readonly name: BuiltInCheck; readonly found: ReadingRow }>(
+    tx,
+    parts.join(' union all '),
+  );
+  return rows.map(({ name, found }) => ({ name, ...toReading(name, found) }));
 }
 
 /** Makes the transaction read only, so that nothing in it can write. */
