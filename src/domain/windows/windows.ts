@@ -53,7 +53,8 @@ export function isWindowOpen(windows: readonly WindowSpec[], zone: string, insta
  * else is allowed. Throws invalid_instant, invalid_zone.
  */
 export function decideWindows(windows: readonly WindowSpec[], zone: string, instant: Date): WindowDecision {
-  const active = activeWindows(readDaysUntil(windows, localDate(instant, zone), zone), instant);
+  const today = localDate(instant, zone);
+  const active = windows.length === 0 ? [] : activeWindows(readDaysUntil(windows, today, zone), instant);
   const { open, reason } = decideOpen(windows, active);
   return { open, reason: `${reason}, ${zone}` };
 }

@@ -6,13 +6,13 @@ import { type Beginning, contextOf, createWorld, IDS, spawn, type World } from '
 
 const record = ({ clock, control, cells }: World): Beginning => ({
   nowMs: clock.nowMs,
-  control: control.state,
-  cells: cells.map(({ state }) => state),
+  control: [...control.history],
+  cells: cells.map(({ history }) => [...history]),
 });
 
 const MOST_ROUNDS = 400;
 const STOPS = 12;
-const HOUR_MS = 3_600_000;
+const CUTOVER_MS = 2 * 3_600_000;
 
 async function runUntil(world: World, what: string, isSo: () => boolean): Promise<Beginning> {
   const counter: Counter = { steps: 0 };
@@ -25,17 +25,27 @@ async function runUntil(world: World, what: string, isSo: () => boolean): Promis
   return record(world);
 }
 
-/** In the order in which a fleet goes through them. */
-export async function makeBeginnings(): Promise<readonly Beginning[]> {
+/** A fleet in which these were asked for, with cut-overs in two hours. */
+function createAsked(ids: readonly string[]): World {
   const world = createWorld();
-  const at = (id: string): Stage | undefined => world.control.state.dataCenters.find((row) => row.id === id)?.stage;
-  const [first, second] = IDS;
-  const gate = () => world.cells[0]?.state.gate;
-  const cutoverAt = new Date(world.clock.nowMs + 2 * HOUR_MS);
+  const cutoverAt = new Date(world.clock.nowMs + CUTOVER_MS);
   const dataCenters = world.control.state.dataCenters.map((row) => ({ ...row, cutoverAt, cutoverSetAt: new Date(0) }));
   world.control.state = { ...world.control.state, dataCenters };
-  for (const id of IDS) spawn(world, 'person', (process) => apply(contextOf(world, process), id));
+  world.control.history = [world.control.state];
+  for (const id of ids) spawn(world, 'person', (process) => apply(contextOf(world, process), id));
   staff(world);
+  return world;
+}
+
+const stageOf = ({ control }: World, id: string): Stage | undefined =>
+  control.state.dataCenters.find((row) => row.id === id)?.stage;
+
+/** Both data centers in the order in which a fleet goes through them; at the end the first one alone. */
+export async function makeBeginnings(): Promise<readonly Beginning[]> {
+  const [first, second] = IDS;
+  const world = createAsked(IDS);
+  const at = (id: string): Stage | undefined => stageOf(world, id);
+  const gate = () => world.cells[0]?.state.gate;
   const isAsked = (): boolean => world.control.state.dataCenters.every(({ requestedAt }) => requestedAt !== null);
   const found = [
     await runUntil(world, 'asked', isAsked),
@@ -55,7 +65,10 @@ export async function makeBeginnings(): Promise<readonly Beginning[]> {
   staff(other);
   const isUndoing = (): boolean => other.control.state.dataCenters.some(({ stage }) => stage === 'undoing');
   found.push(await runUntil(other, 'undoing', isUndoing));
-  world.clock.nowMs = cutoverAt.getTime() - 30_000;
+  world.clock.nowMs = (gate()?.effectiveAt?.getTime() ?? 0) - 30_000;
   found.push(await runUntil(world, 'latched', () => gate()?.latchedAt != null));
+  const alone = createAsked([first]);
+  for (const stage of ['canary', 'migrating', 'verifying'] as const)
+    found.push(await runUntil(alone, `${stage} alone`, () => stageOf(alone, first) === stage));
   return found;
 }

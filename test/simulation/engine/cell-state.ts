@@ -132,6 +132,8 @@ export interface CellState {
 /** Beside what is committed: the product's own load, as the check of the cell finds it. */
 export class CellDatabaseFacts {
   probe: 'calm' | 'busy' | 'silent' = 'calm';
+  /** A failover or an older copy has taken some of its commits away. */
+  wentBack = false;
 }
 
 export type CellDb = Database<CellState> & { readonly facts: CellDatabaseFacts };

@@ -60,7 +60,10 @@ export class Transaction<S extends object> {
   /** Takes a lock as soon as nobody has one that it conflicts with; throws 55P03 when that takes too long. */
   async lock(name: string, mode: 'shared' | 'exclusive'): Promise<void> {
     for (let look = 0; !this.tryLock(name, mode); look += 1) {
-      if (look === LOOKS) throw raise('55P03');
+      if (look === LOOKS) {
+        this.db.onCount('lock time-outs');
+        throw raise('55P03');
+      }
       await this.process.turn(`wait for ${name} of ${this.db.name}`);
       if (this.isOver) throw lost();
     }
@@ -101,13 +104,16 @@ export class Database<S extends object> {
   /** Its clock minus the true time, in ms. */
   skewMs = 0;
   onCommit: Committed<S> = () => undefined;
+  /** What a test is told of what came about. */
+  onCount: (what: string) => void = () => undefined;
 
   constructor(
     readonly name: string,
     readonly clock: { nowMs: number },
     public state: S,
+    history: readonly S[] = [],
   ) {
-    this.history = [state];
+    this.history = history.at(-1) === state ? [...history] : [...history, state];
   }
 
   get now(): Date {
@@ -128,7 +134,10 @@ export class Database<S extends object> {
     work: (tx: Transaction<S>) => Promise<T>,
   ): Promise<T> {
     await process.turn(`begin on ${this.name}`);
-    if (process.cutOff.has(this.name)) throw unreachable();
+    if (process.cutOff.has(this.name)) {
+      this.onCount('databases out of reach');
+      throw unreachable();
+    }
     const tx = new Transaction(this, process);
     this.open.add(tx);
     let result: T;
@@ -143,17 +152,23 @@ export class Database<S extends object> {
     tx.end('commit');
     if (!process.losesAnswer) return result;
     process.losesAnswer = false;
+    this.onCount('answers lost');
     throw lost();
   }
 
   /** What the server does when a client is gone: it had sent its commit, or not. */
   endTransactionsOf(process: Process, how: 'commit' | 'rollback'): void {
-    for (const tx of this.open) if (tx.process === process) tx.end(how);
+    for (const tx of this.open) if (tx.process === process) this.#endFor(tx, how);
+  }
+
+  #endFor(tx: Transaction<S>, how: 'commit' | 'rollback'): void {
+    tx.end(how);
+    this.onCount(how === 'commit' ? 'commits of the dead' : 'transactions broken off');
   }
 
   restart(): void {
     this.server += 1;
-    for (const tx of this.open) tx.end('rollback');
+    for (const tx of this.open) this.#endFor(tx, 'rollback');
   }
 
   /** A standby is promoted that lacks the newest commits. */
@@ -172,6 +187,7 @@ export class Database<S extends object> {
 
   #goBack(commits: number): void {
     const kept = Math.max(1, this.history.length - commits);
+    for (let lost = this.history.length - kept; lost > 0; lost -= 1) this.onCount('commits lost');
     this.history = this.history.slice(0, kept);
     this.state = this.history[kept - 1] ?? this.state;
   }

@@ -87,9 +87,10 @@ export const fenceModel = {
   lockFenceExclusive: (tx: CellTx) => tx.lock('fence', 'exclusive'),
   readFence: async (tx: CellTx) => {
     const { fence, freeze } = tx.now;
-    const known = { currentTimeline: timelineOf(tx), failureIsRule: false, frozen: freeze !== null };
-    const { server, timeline, ...row } = fence;
-    return { ...row, ...known, timeline: String(timeline), sameServer: server === tx.db.server };
+    const { state, epoch, runId, failure, singleWrites, timeline, server } = fence;
+    const frozen = freeze !== null;
+    const here = { currentTimeline: timelineOf(tx), timeline: String(timeline), sameServer: server === tx.db.server };
+    return { state, epoch, runId, failure, singleWrites, failureIsRule: false, frozen, ...here };
   },
   setFence: async (tx: CellTx, { state, epoch, runId }: Pick<SimulatedFence, 'state' | 'epoch' | 'runId'>) =>
     setFenceTo(tx, { state, epoch, runId, failure: null, singleWrites: false, timeline: tx.db.timeline }),

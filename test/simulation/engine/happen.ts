@@ -2,17 +2,19 @@
 
 import type { EngineContext } from '../../../src/engine/context.js';
 import type { CellDb } from './cell-state.js';
-import { apply, approve, freezeOne, intend, moveCutover, retry, undo, unfreezeOne } from './people.js';
+import { apply, approve, freezeOne, intend, moveCutover, planAgain, retry, undo, unfreezeOne } from './people.js';
 import type { Process } from './process.js';
 import { editOrg, feedOnce, signUp } from './product.js';
 import type { Happening } from './schedule.js';
-import { type Counter, step, stepAll } from './steps.js';
+import { type Counter, goOn, step, stepAll, suspend } from './steps.js';
 import { contextOf, IDS, kill, spawn, type World } from './world.js';
 
 const STOPS = ['poll', 1, 'commit', 2, 'poll', 1, 'commit', 6] as const;
 const WAITS_MS = [1_000, 5_000, 20_000, 130_000, 900_000, 3_600_000, 6 * 3_600_000] as const;
 const JUMPS_MS = [-3_600_000, -60_000, -2_000, 2_000, 60_000, 3_600_000] as const;
+const AROUND_MS = [-2_000, -1, 0, 1, 500, 3_000] as const;
 const LOST = [1, 2, 3, 5, 8, 15, 30, 60] as const;
+const STOPS_OF_A_PERSON = 20;
 const PROBES = ['busy', 'silent', 'calm'] as const;
 
 const pick = <T>(list: readonly T[], n: number): T => list[n % list.length] as T;
@@ -37,6 +39,12 @@ export async function happen(world: World, { kind, who, much }: Happening, count
       return stepAll(world, pick(STOPS, much), counter);
     case 'wait':
       world.clock.nowMs += pick(WAITS_MS, much);
+      return;
+    case 'instant':
+      return waitForInstant(world, cell, pick(AROUND_MS, much));
+    case 'suspend':
+      if (process?.waits)
+        await suspend(world, process, { stops: 1 + (much % 16), happenings: 1 + 2 * (much >> 4) }, counter);
       return;
     case 'edit':
       return product(world, (by) => editOrg(cell, by, Math.floor(much / 7), much));
@@ -65,9 +73,28 @@ export async function happen(world: World, { kind, who, much }: Happening, count
       return;
     case 'cutover':
       return person(world, (context) => moveCutover(context, world, id, pick(WAITS_MS, much)));
+    case 'restore':
+      cell.facts.wentBack = true;
+      cell.restore(pick(LOST, much), much % 3 === 0 ? 'recovered' : 'copied');
+      return who >= 4 ? goOnWithTheCopy(world, cell, much, counter) : undefined;
     default:
       return fail(world, { kind, who, much }, { cell, process, other });
   }
+}
+
+/** By the clock of the cell, of the cut-over that it knows, or that control has for it. */
+function waitForInstant(world: World, cell: CellDb, aroundMs: number): void {
+  const row = world.control.state.dataCenters.find(({ id }) => id === cell.name);
+  const at = cell.state.gate.effectiveAt ?? row?.cutoverAt;
+  if (at != null) world.clock.nowMs = Math.max(world.clock.nowMs, at.getTime() - cell.skewMs + aroundMs);
+}
+
+/** Before anything of ours looks again, the product has edited the older copy, and somebody has planned on it. */
+async function goOnWithTheCopy(world: World, cell: CellDb, much: number, counter: Counter): Promise<void> {
+  const edit = spawn(world, 'product', (by) => editOrg(cell, by, much, much >> 3));
+  await goOn(world, edit, STOPS_OF_A_PERSON, counter);
+  const plan = spawn(world, 'person', (by) => planAgain(contextOf(world, by), cell, by));
+  await goOn(world, plan, STOPS_OF_A_PERSON, counter);
 }
 
 const product = (world: World, deed: (by: Process) => Promise<void>): void => {
@@ -111,10 +138,8 @@ function fail(world: World, { kind, who, much }: Happening, { cell, process, oth
       (who % 3 === 2 ? world.control : cell).restart();
       return;
     case 'failOver':
+      cell.facts.wentBack = true;
       cell.failOver(pick(LOST, much));
-      return;
-    case 'restore':
-      cell.restore(pick(LOST, much), much % 3 === 0 ? 'recovered' : 'copied');
       return;
     case 'restoreControl':
       world.isControlRestored = true;

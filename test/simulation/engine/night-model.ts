@@ -59,6 +59,15 @@ export const nightModel = {
       ...{ inserted: 0, raised: 0, idleMs: tx.db.now.getTime() - last },
     };
   },
+  findNewestRun: async (tx: CellTx) =>
+    tx.now.runs.reduce<bigint | undefined>(
+      (most, { runId }) => (most !== undefined && most > runId ? most : runId),
+      undefined,
+    ),
+  countQuarantine: async (tx: CellTx, runId: bigint) => {
+    const orgs = new Set(tx.now.quarantine.filter((one) => one.runId === runId).map(({ orgId }) => orgId)).size;
+    return orgs === 0 ? [] : [{ reason: 'unknown edition', orgs }];
+  },
   countUnswept: async (tx: CellTx, runId: bigint) => {
     const { effectiveAt } = tx.now.gate;
     const isSetAside = (id: string): boolean =>

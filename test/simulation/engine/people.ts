@@ -8,13 +8,15 @@ import { lockKnownDataCenter } from '../../../src/engine/data-center.js';
 import { freeze, unfreeze } from '../../../src/engine/operate/freeze.js';
 import { setIntent } from '../../../src/engine/operate/set-intent.js';
 import { approvePlan } from '../../../src/engine/plan/approve-plan.js';
+import { planName } from '../../../src/engine/plan/plan-id.js';
+import { registerPlanFromCell } from '../../../src/engine/plan/register-plan.js';
 import { retryRun } from '../../../src/engine/rollout/retry-run.js';
 import { transitionDataCenter } from '../../../src/stores/control/data-centers.js';
 import { sealCutover } from '../../../src/stores/control/seals.js';
-import type { CellTx } from './cell-state.js';
+import type { CellDb, CellTx } from './cell-state.js';
 import { hasRested } from './control-model.js';
 import type { ControlTx } from './control-state.js';
-import { undoableRun } from './orgs-model.js';
+import { makePlanRow, undoableRun } from './orgs-model.js';
 import type { Process } from './process.js';
 import { cellOf, type World } from './world.js';
 
@@ -65,6 +67,21 @@ export const moveCutover = (context: EngineContext, world: World, id: string, by
     const outcome = await armGate(context, id, seal);
     if (outcome.kind !== 'armed') throw Object.assign(new Error('too late'), { code: 'cutover_refused' });
   });
+
+/** As `plan`: the cell makes one with its next number, and control registers it. */
+export const planAgain = async (context: EngineContext, cell: CellDb, process: Process): Promise<unknown> => {
+  const planId = await cell.inTransaction(process, 'quick', async (given) => {
+    const tx = given as CellTx;
+    const next = tx.now.planIds + 1n;
+    tx.write((state) => {
+      state.planIds = next;
+    });
+    makePlanRow(tx, next, 'ana');
+    return next;
+  });
+  const row = await context.control.inTransaction((tx) => lockKnownDataCenter(tx, cell.name));
+  return registerPlanFromCell(context, row, planName(cell.name, planId));
+};
 
 /** As `undo --execute`: the cell accepts the plan, then control has the request. */
 export const undo = async (world: World, process: Process, id: string): Promise<void> => {

@@ -153,12 +153,4 @@ export const PLANTS: Readonly<Record<string, PlantedFaults>> = {
   'a feed that does not ask whether it may write': { mayWriteSingle: () => true },
 };
 
-/** No schedule of the first thousands shows these: tests on real databases do. */
-export const NOT_CAUGHT: readonly string[] = [
-  'a row is changed whatever its version',
-  'epochs that do not look at cells',
-  'a seal of whatever plan the cell has',
-  'a sign-up by the clock of the product',
-];
-
 const NOTHING_FOUND = { orgs: 0, allotments: 0, candidates: [] } as const;

@@ -9,7 +9,7 @@ export type Stops = number | 'poll' | 'commit';
 export class Process {
   /** Transactions that it may still begin or end without asking. */
   budget = 0;
-  /** It stops where it looks for work again, or before a slow commit, whatever is left. */
+  /** It stops where it looks for work again, or already before a slow commit, whatever is left. */
   until: 'poll' | 'commit' | null = null;
   /** Stops so far. */
   passed = 0;
@@ -18,7 +18,10 @@ export class Process {
   /** Databases that it does not reach. */
   readonly cutOff = new Set<string>();
   isKilled = false;
-  isBusy = false;
+  /** Suspended for so many happenings; what it was about to do then comes late. */
+  asleep = 0;
+  /** Server and epoch of each cell's fence when it began to look at its work. */
+  seen: ReadonlyMap<string, { readonly server: number; readonly epoch: bigint }> = new Map();
   /** What it is about to do. */
   at = 'start';
   /** Several, where it does several things at once. */
@@ -30,14 +33,15 @@ export class Process {
   ) {}
 
   get waits(): boolean {
-    return this.#stops.length > 0 && !this.isKilled;
+    return this.#stops.length > 0 && !this.isKilled && this.asleep === 0;
   }
 
-  /** Resolves when the schedule lets it go on. */
+  /** Resolves when the schedule lets it go on. Whoever sleeps lets others go first. */
   turn(at: string): Promise<void> {
     this.at = at;
     this.passed += 1;
-    if (this.budget > 0 && !this.isKilled && !(this.until !== null && at.startsWith(this.until))) {
+    const ends = at === 'sleep' || (this.until !== null && (at === 'poll' || at.startsWith(this.until)));
+    if (this.budget > 0 && !this.isKilled && !ends) {
       this.budget -= 1;
       return Promise.resolve();
     }

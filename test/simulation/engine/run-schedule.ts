@@ -3,6 +3,7 @@ import { IANAZone } from 'luxon';
 import { approvalModel } from './approval-model.js';
 import { makeBeginnings } from './beginnings.js';
 import { controlModel } from './control-model.js';
+import { addCount } from './counts.js';
 import { fenceModel } from './fence-model.js';
 import { happen } from './happen.js';
 import { nightModel } from './night-model.js';
@@ -11,8 +12,8 @@ import { productModel } from './product.js';
 import { plan as makePlanOfWorker, replacedFunctions } from './replaced.js';
 import type { Schedule } from './schedule.js';
 import { type PlantedFaults, seams } from './seams.js';
-import { listUnsettled } from './settled.js';
-import { type Counter, settle, staff, stepCalmly } from './steps.js';
+import { listUnsettled, watchProgress } from './settled.js';
+import { type Counter, settle, staff, stepCalmly, wakeUp } from './steps.js';
 import { watchWorld } from './watch.js';
 import { type Beginning, cellOf, createWorld, type World } from './world.js';
 
@@ -25,16 +26,18 @@ IANAZone.prototype.offset = () => 0;
 export interface Outcome {
   readonly broken: readonly string[];
   readonly steps: number;
+  /** What came about, and how often. */
+  readonly counts: ReadonlyMap<string, number>;
 }
 
-/** The others show only what is broken on the way. */
-const CALM_BELOW = 2;
 const CALM_ROUNDS = 90;
-/** Both schedulers and both workers have looked everywhere. */
-const QUIET_ROUNDS = 3;
-const CALM_MS = 20_000;
-/** The bake is over; a night has come. */
-const BAKED_MS = 15 * 60_000;
+/** Nothing moves, then both schedulers audit and both workers look everywhere, and what bakes is done. */
+const QUIET_ROUNDS = 4;
+const CALM_MS = 300_000;
+const TO_THE_END_BELOW = 6;
+/** Both schedulers have ended what they were about to do, and looked again. */
+const SHORT_ROUNDS = 4;
+/** A night has come. */
 const NIGHT_MS = 26 * 3_600_000;
 
 const stateOf = (world: World): readonly unknown[] => [
@@ -51,15 +54,33 @@ const describe = (world: World): string =>
     })
     .join('; ');
 
-/** Everything works again, and everybody goes on until nothing moves any more. */
-async function calmDown(world: World, calm: number, counter: Counter): Promise<void> {
+/** Everything works again from here on. */
+function heal(world: World): void {
+  world.isCalm = true;
   world.control.skewMs = 0;
   for (const cell of world.cells) {
     cell.skewMs = 0;
     cell.facts.probe = 'calm';
   }
-  for (const process of world.processes) process.cutOff.clear();
-  for (const leap of [0, BAKED_MS, ...(calm === 0 ? [NIGHT_MS] : [])]) {
+  for (const process of world.processes) {
+    process.cutOff.clear();
+    process.losesAnswer = false;
+    process.asleep = 0;
+  }
+}
+
+/** Everybody has a few turns. */
+async function goOnCalmly(world: World, counter: Counter): Promise<void> {
+  for (let round = 0; round < SHORT_ROUNDS; round += 1) {
+    staff(world);
+    await stepCalmly(world, round, counter);
+    world.clock.nowMs += CALM_MS;
+  }
+}
+
+/** Everybody goes on until nothing moves any more. */
+async function calmDown(world: World, calm: number, counter: Counter): Promise<void> {
+  for (const leap of calm === 0 ? [0, NIGHT_MS] : [0]) {
     world.clock.nowMs += leap;
     let quiet = 0;
     for (let round = 0; quiet < QUIET_ROUNDS; round += 1) {
@@ -68,6 +89,7 @@ async function calmDown(world: World, calm: number, counter: Counter): Promise<v
         return;
       }
       staff(world);
+      world.isQuiet = quiet > 0;
       const before = stateOf(world);
       await stepCalmly(world, round, counter);
       world.clock.nowMs += CALM_MS;
@@ -88,24 +110,37 @@ export async function runSchedule(
 ): Promise<Outcome> {
   seams.planted = {};
   seams.left = undefined;
+  seams.isPlain = true;
   beginnings ??= makeBeginnings();
   const world = createWorld((await beginnings)[from]);
   seams.planted = planted;
   const counter: Counter = { steps: 0 };
+  const { broken, counts } = world;
   const watch = watchWorld(world);
   seams.lacking.clear();
   seams.left = without;
+  seams.isPlain = without === undefined && Object.keys(planted).length === 0;
   staff(world);
   await settle();
   for (const happening of happenings) {
+    addCount(counts, `happened: ${happening.kind}`);
+    await wakeUp(world, counter);
     await happen(world, happening, counter);
     staff(world);
-    world.broken.push(...listLacking());
-    if (world.broken.length > 0) return { broken: world.broken, steps: counter.steps };
+    broken.push(...listLacking());
+    if (broken.length > 0) return { broken, steps: counter.steps, counts };
   }
-  if (calm >= CALM_BELOW) return { broken: world.broken, steps: counter.steps };
-  await calmDown(world, calm, counter);
-  world.broken.push(...listLacking());
-  if (world.broken.length === 0) world.broken.push(...listUnsettled(world, watch));
-  return { broken: world.broken, steps: counter.steps };
+  heal(world);
+  if (calm < TO_THE_END_BELOW) {
+    await calmDown(world, calm, counter);
+    addCount(counts, calm === 0 ? 'healed until nothing moved, and a night' : 'healed until nothing moved');
+    if (broken.length === 0) broken.push(...listUnsettled(world, watch));
+  } else {
+    const isStuck = watchProgress(world);
+    await goOnCalmly(world, counter);
+    addCount(counts, 'healed until all had gone on');
+    if (broken.length === 0) broken.push(...isStuck());
+  }
+  broken.push(...listLacking());
+  return { broken, steps: counter.steps, counts };
 }

@@ -10,6 +10,8 @@ export const seams = {
   stores: {} as Record<string, AnyFunction>,
   /** Functions of the engine that need a real server. */
   replaced: {} as Record<string, AnyFunction>,
+  /** Nothing is planted and nothing left out: the common case, which asks for nothing more. */
+  isPlain: true,
   /** Faults that are planted: each gets the function that it takes the place of. */
   planted: {} as Record<string, AnyFunction>,
   /** A function that the model is to lack, of those that it has. */
@@ -26,11 +28,12 @@ export const noFunction = (): never => {
 };
 
 /** What the bundle calls in place of a function of `src/stores`; the real one only where it asks no database. */
-export const callStore = (name: string, args: readonly unknown[], real: AnyFunction): unknown => {
+export const callStore = (name: string, args: ArrayLike<unknown>, real: AnyFunction): unknown => {
   const known = name === seams.left ? undefined : seams.stores[name];
   const model = known ?? (args[0] instanceof Transaction ? lack(name) : real);
   const planted = seams.planted[name];
-  return planted === undefined ? model(...args) : planted(model, ...args);
+  const given = Array.from(args);
+  return planted === undefined ? model(...given) : planted(model, ...given);
 };
 
 function lack(name: string): never {
@@ -42,8 +45,9 @@ function lack(name: string): never {
  * What it calls in place of one of the domain or the engine.
  * @public
  */
-export const callOther = (name: string, real: AnyFunction, args: readonly unknown[]): unknown => {
+export const callOther = (name: string, real: AnyFunction, args: ArrayLike<unknown>): unknown => {
   const used = seams.replaced[name] ?? real;
   const planted = seams.planted[name];
-  return planted === undefined ? used(...args) : planted(used, ...args);
+  const given = Array.from(args);
+  return planted === undefined ? used(...given) : planted(used, ...given);
 };

@@ -16,6 +16,20 @@ export function listUnsettled(world: World, memory: Memory): readonly string[] {
   });
 }
 
+/** From here on: whatever is under way goes on, or a hold names why not. What is returned names what does not. */
+export function watchProgress(world: World): () => readonly string[] {
+  const look = (row: DataCenterRow): readonly unknown[] => {
+    const { fence, runs, batches, plans, planRequests, gate, drift } = cellOf(world, row.id).state;
+    return [row, fence, runs, batches, plans, planRequests, gate, drift];
+  };
+  const before = new Map(world.control.state.dataCenters.map((row) => [row.id, look(row)]));
+  return () =>
+    world.control.state.dataCenters.flatMap((row) => {
+      const moved = look(row).some((one, n) => one !== before.get(row.id)?.[n]);
+      return moved ? [] : listUnfinished(world, row).map((what) => `${row.id}, ${row.stage}: ${what}`);
+    });
+}
+
 function listUnfinished({ control: { state } }: World, row: DataCenterRow): readonly string[] {
   const codes = (state.holds.get(row.id) ?? []).map(({ code }) => code);
   const isMaintained = state.runs.some((run) => run.dataCenter === row.id && run.state === 'open');

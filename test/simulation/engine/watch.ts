@@ -3,6 +3,8 @@
 import { SLOT_STAGES } from '../../../src/domain/rollout/stage.js';
 import type { CellDb, CellState } from './cell-state.js';
 import type { ControlState } from './control-state.js';
+import { addCount, countCell, countControl } from './counts.js';
+import type { Process } from './process.js';
 import { watchAllotments } from './watch-allotments.js';
 import { watchGate } from './watch-gate.js';
 import { IDS, type World } from './world.js';
@@ -26,11 +28,17 @@ export function watchWorld(world: World): Memory {
     noteVerified(memory, cell.name, cell.state);
     cell.onCommit = (before, after) => {
       noteVerified(memory, cell.name, after);
+      countCell(world.counts, before, after);
       watchCell(world, cell, { before, after }, memory, (what) => say(`${cell.name}: ${what}`));
     };
   }
   noteApprovals(memory, world.control.state);
-  world.control.onCommit = (before, after) => watchControl(world, before, after, memory, say);
+  world.control.onCommit = (before, after, { process }) => {
+    countControl(world.counts, before, after);
+    watchControl(world, before, after, memory, say);
+    watchEpochs(world, before, after, process, say);
+  };
+  for (const db of [world.control, ...world.cells]) db.onCount = (what) => addCount(world.counts, what);
   return memory;
 }
 
@@ -67,6 +75,25 @@ function watchControl(world: World, before: ControlState, after: ControlState, m
   }
 }
 
+/** Whoever takes an epoch for a cell has looked at the cell: it is above all that the cell had seen by then. */
+function watchEpochs(world: World, before: ControlState, after: ControlState, { seen }: Process, say: Say): void {
+  if (after.epoch === before.epoch) return;
+  const watch = (id: string, epoch: bigint): void => {
+    const known = seen.get(id);
+    // what a failover or an older copy has taken away since is not asked for
+    if (known !== undefined && known.server === find(world, id)?.server && known.epoch >= epoch)
+      say(`${id}: the epoch ${epoch} was taken, and its cell had seen ${known.epoch}`);
+  };
+  for (const { id, epoch } of after.dataCenters) {
+    const old = before.dataCenters.find((row) => row.id === id)?.epoch;
+    if (epoch !== null && epoch !== old) watch(id, epoch);
+  }
+  for (const { runId, dataCenter, epoch } of after.runs) {
+    const old = before.runs.find((run) => run.runId === runId)?.epoch;
+    if (epoch !== old) watch(dataCenter, epoch);
+  }
+}
+
 const find = (world: World, id: string): CellDb | undefined => world.cells.find(({ name }) => name === id);
 
 function isOpenFor(world: World, id: string, runId: bigint | null): boolean {
@@ -84,6 +111,11 @@ interface Commit {
 }
 
 function watchCell(world: World, cell: CellDb, { before, after }: Commit, memory: Memory, say: Say): void {
+  // where control was put back as well, nobody knows any more which epochs were used
+  if (world.isControlRestored && cell.facts.wentBack) {
+    memory.closedAt.delete(cell.name);
+    cell.facts.wentBack = false;
+  }
   if (after.fence.epoch < before.fence.epoch) say('the epoch of the fence went back');
   const reopened = before.fence.state === 'closed' && after.fence.state !== 'closed';
   if (reopened && after.fence.epoch <= before.fence.epoch) say('the fence was opened again under an old epoch');

@@ -10,6 +10,7 @@ import type { CellDatabase } from '../../../src/stores/cell/cell-database.js';
 import { silentLog } from '../../support/silent.js';
 import { CellDatabaseFacts, type CellDb, type CellState, emptyCell } from './cell-state.js';
 import { type ControlDb, type ControlState, emptyControl } from './control-state.js';
+import type { WorldCounts } from './counts.js';
 import { Database } from './database.js';
 import { Process } from './process.js';
 import { sampleOrgs } from './product.js';
@@ -20,8 +21,9 @@ const START = Date.parse('2026-03-01T12:00:00Z');
 /** Everything that is committed somewhere: a schedule can begin with what another one left. */
 export interface Beginning {
   readonly nowMs: number;
-  readonly control: ControlState;
-  readonly cells: readonly CellState[];
+  /** Every state that was committed, the newest last: an older copy of them may be put back. */
+  readonly control: readonly ControlState[];
+  readonly cells: readonly (readonly CellState[])[];
 }
 
 export interface World {
@@ -34,23 +36,44 @@ export interface World {
   readonly broken: string[];
   /** A copy of control was put back: what it does not know of may still run. */
   isControlRestored: boolean;
+  /** Everything works again: time passes for whoever sleeps. */
+  isCalm: boolean;
+  /** And nothing has moved in the last round. */
+  isQuiet: boolean;
   spawned: number;
+  /** What came about, and how often. */
+  readonly counts: WorldCounts;
 }
 
 const firstBeginning = (): Beginning => ({
   nowMs: START,
-  control: emptyControl(IDS, new Date(START)),
-  cells: IDS.map(() => emptyCell(sampleOrgs(), new Date(START))),
+  control: [emptyControl(IDS, new Date(START))],
+  cells: IDS.map(() => [emptyCell(sampleOrgs(), new Date(START))]),
 });
+
+/** Its newest state, and those before it. */
+const startFrom = <S extends object>(name: string, clock: World['clock'], history: readonly S[] | undefined) => {
+  const state = history?.at(-1);
+  if (state === undefined) throw new Error(`nothing is committed in ${name}`);
+  return new Database<S>(name, clock, state, history);
+};
 
 export function createWorld(beginning: Beginning = firstBeginning()): World {
   const clock = { nowMs: beginning.nowMs };
-  const cells = IDS.map((id, n) => {
-    const state = beginning.cells[n] ?? emptyCell(sampleOrgs(), new Date(START));
-    return Object.assign(new Database<CellState>(id, clock, state), { facts: new CellDatabaseFacts() });
-  });
-  const control = new Database<ControlState>('control', clock, beginning.control);
-  return { clock, control, cells, processes: [], queue: [], broken: [], isControlRestored: false, spawned: 0 };
+  const cells = IDS.map((id, n) =>
+    Object.assign(startFrom(id, clock, beginning.cells[n]), { facts: new CellDatabaseFacts() }),
+  );
+  const control = startFrom('control', clock, beginning.control);
+  const rest = {
+    processes: [],
+    queue: [],
+    broken: [],
+    isControlRestored: false,
+    isCalm: false,
+    isQuiet: false,
+    spawned: 0,
+  };
+  return { clock, control, cells, ...rest, counts: new Map() };
 }
 
 export const cellOf = (world: World, id: string): CellDb => {
@@ -87,7 +110,12 @@ export function contextOf(world: World, process: Process): EngineContext {
     },
     clock: {
       now: () => new Date(world.clock.nowMs),
-      sleep: (_ms, signal) => (signal === undefined ? process.turn('sleep') : new Promise(() => undefined)),
+      sleep: async (ms, signal) => {
+        // a limit of time: nothing is too slow here
+        if (signal !== undefined) return new Promise(() => undefined);
+        if (!world.isCalm) return process.turn('sleep');
+        world.clock.nowMs += ms;
+      },
     },
     log: { ...silentLog, warn },
     actor: 'ana',
@@ -101,6 +129,11 @@ function expectFailure(world: World, error: unknown): void {
   world.broken.push(`bug: ${error instanceof Error ? (error.stack ?? error.message).slice(0, 600) : String(error)}`);
 }
 
+/** What the fences have seen when it begins to look: what it does from then on must know of it. */
+function look(world: World, process: Process): void {
+  process.seen = new Map(world.cells.map(({ name, server, state }) => [name, { server, epoch: state.fence.epoch }]));
+}
+
 /** Starts a process that begins with its first turn. */
 export function spawn(world: World, kind: Process['kind'], work: (process: Process) => Promise<unknown>): Process {
   world.spawned += 1;
@@ -108,7 +141,10 @@ export function spawn(world: World, kind: Process['kind'], work: (process: Proce
   world.processes.push(process);
   process
     .turn('begin')
-    .then(() => work(process))
+    .then(() => {
+      look(world, process);
+      return work(process);
+    })
     .catch((error: unknown) => expectFailure(world, error))
     .finally(() => {
       world.processes = world.processes.filter((other) => other !== process);
@@ -123,8 +159,9 @@ export const spawnScheduler = (world: World): Process =>
     const context = contextOf(world, process);
     for (let round = 0; !process.isKilled; round += 1) {
       await process.turn('poll');
+      look(world, process);
       try {
-        if (round % AUDIT_EVERY === 0) await auditCells(context);
+        if (world.isCalm ? world.isQuiet : round % AUDIT_EVERY === 0) await auditCells(context);
         await tick(context);
       } catch (error) {
         expectFailure(world, error);
