@@ -81,7 +81,7 @@ import { deleteWorkersByFunction } from './unlocked-workers.js';
 import { createUsage } from './usage.js';
 import { boundGivenBack, readEverySpelling } from './usage-bounds.js';
 import { countShadowApart } from './usage-in-shadow.js';
-import { quickenUsage, validateUsage } from './usage-speed.js';
+import { checkGivenKinds, quickenUsage, validateKindsSize, validateUsage } from './usage-speed.js';
 import { createFence, createRuns } from './work.js';
 import { compareWrittenNumbers } from './written-numbers.js';
 
@@ -217,5 +217,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     choosePlanSizes,
     countOthersWrites,
     judgeWholeRuns,
+    checkGivenKinds,
+    validateKindsSize,
   ];
 }

@@ -151,6 +151,7 @@ export const RAISED_NAMES: readonly string[] = [
   'texts_length_check',
   'undo_gate_armed',
   'undo_outdated',
+  'usage_days_kinds_form_check',
   'webhooks_count_check',
   'written_at_read_committed',
 ];
