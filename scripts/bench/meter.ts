@@ -1,19 +1,20 @@
 // What a metered call costs beside the ways in which others do it, on one Redis on loopback, all in the same run and in
 // turn: a machine's speed changes by the minute, so that only what was measured side by side is compared. Reports;
 // judges nothing.
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { systemClock } from '../../src/kernel/clock.js';
 import { startLocalRedis } from '../../test/support/local-redis.js';
+import type { Granted, GrantingQuestion } from './granting-gateway.js';
 import {
-  callMeter,
   KINDS,
   METER_CONTENDERS,
   type MeterCallOf,
   type MeterContender,
   openContenders,
-  openLimiter,
   openMeterAt,
 } from './meter-contenders.js';
 
@@ -24,7 +25,7 @@ export interface MeterMeasure {
   readonly p99: { readonly B: readonly number[]; readonly D: readonly number[] };
   readonly firstAfterKillMs: number;
   readonly bytesPerOrg: number;
-  /** Credits that eight gateways were granted of a limit, with prices from 1 to 100. */
+  /** Credits that eight processes were granted of a limit, with prices from 1 to 100. */
   readonly granted: { readonly limit: number; readonly D: number; readonly B: number };
 }
 
@@ -130,28 +131,23 @@ async function readMemory(redis: Redis): Promise<number> {
   return Number(bytes);
 }
 
+/** By gateways in processes of their own, that begin together. */
 async function measureGranted(url: string): Promise<MeterMeasure['granted']> {
   const limit = 20_000;
-  const sums = { B: 0, D: 0 };
-  const redis = new Redis(url);
-  const limiter = await openLimiter(redis, limit);
-  const gateways = await Promise.all(Array.from({ length: GATEWAYS }, () => openMeterAt(url, () => BigInt(limit))));
   // every gateway asks for everything, the dear calls first, so that the last credits go to calls of 1
   const prices = [...PRICES].reverse().flatMap((price) => [price, price]);
-  await Promise.all(
-    gateways.map(async ({ meter }) => {
-      for (const price of prices) {
-        if (await callMeter(meter)('granted', price)) sums.D += price;
-        await limiter.consume('granted', price).then(
-          () => {
-            sums.B += price;
-          },
-          () => undefined,
-        );
-      }
-    }),
-  );
-  for (const gateway of gateways) await gateway.close();
-  redis.disconnect();
-  return { limit, ...sums };
+  const gateways = Array.from({ length: GATEWAYS }, () => fork(new URL('./granting-gateway.js', import.meta.url)));
+  await Promise.all(gateways.map((gateway) => ask(gateway, { url, limit, prices } satisfies GrantingQuestion)));
+  const granted = (await Promise.all(gateways.map((gateway) => ask(gateway, 'begin')))) as readonly Granted[];
+  const sum = (name: 'B' | 'D'): number => granted.reduce((all, one) => all + one[name], 0);
+  return { limit, B: sum('B'), D: sum('D') };
+}
+
+/** The answer of a process that ends with an error is missed. */
+async function ask(gateway: ChildProcess, message: GrantingQuestion | 'begin'): Promise<unknown> {
+  const ended = once(gateway, 'exit').then(() => Promise.reject(new Error('a gateway ended before it answered')));
+  const answered = once(gateway, 'message');
+  gateway.send(message);
+  const [answer] = await Promise.race([answered, ended]);
+  return answer;
 }

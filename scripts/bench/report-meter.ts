@@ -34,7 +34,7 @@ export function reportMeter(measure: MeterMeasure, drain: DrainMeasure): readonl
       ['dead Redis / B', beside('dead', 'B').toFixed(1), '≥ 20'],
       ['first answer after kill -9', `${firstAfterKillMs.toFixed(1)} ms`, '≤ 60 ms'],
       ['bytes of Redis per org and day', count(bytesPerOrg), '≤ 400'],
-      [`granted of ${count(granted.limit)}, 8 gateways`, `${count(granted.D)} (B: ${count(granted.B)})`, 'all'],
+      [`granted of ${count(granted.limit)}, 8 processes`, `${count(granted.D)} (B: ${count(granted.B)})`, 'all'],
       [`drain of ${count(drain.orgs)} orgs, a day's first`, seconds(drain.firstMs), '≤ 3 s'],
       ['the same when all have grown', seconds(drain.grownMs), '≤ 3 s'],
       ['longest wait of a call meanwhile', `${drain.longestCallMs.toFixed(0)} ms`, '≤ 20 ms'],
