@@ -3,7 +3,7 @@
 import type { LeftOut } from '../../domain/usage/propose-floors.js';
 import { groupBranches, sumBeyond } from '../../domain/usage/sum-editions.js';
 import type { UsageProposals } from '../../engine/usage/propose-from-usage.js';
-import type { UsageReport, UsedOrg } from '../../engine/usage/read-usage.js';
+import type { CrowdedOrg, UsageReport, UsedOrg } from '../../engine/usage/read-usage.js';
 import { command } from '../../kernel/advice.js';
 import { showName } from '../../kernel/printable.js';
 import type { CommandNames } from '../terminal/command-names.js';
@@ -40,6 +40,7 @@ export function showUsage(report: UsageReport, { commands, width }: UsageView): 
       refusedSince,
       width,
     ),
+    ...listCrowded(report, width),
     '',
     `Next: ${commands.show(command`usage propose --dc ${dataCenter}`)}`,
   ].join('\n');
@@ -115,6 +116,26 @@ function listOrgs(title: string, orgs: readonly UsedOrg[], width: number): reado
           showName(org.edition),
           ...[org.used, org.total, org.refused, ...shadow.map(() => org.wouldBeRefused)].map(showCount),
         ]),
+        width - 2,
+      ),
+    ),
+  ];
+}
+
+function listCrowded({ crowded, crowdedOrgs }: UsageReport, width: number): readonly string[] {
+  if (crowdedOrgs === 0) return [];
+  const toRow = ({ orgId, edition, peakInFlight, concurrencyLimit }: CrowdedOrg): readonly string[] => [
+    showName(orgId),
+    showName(edition),
+    ...[peakInFlight, concurrencyLimit].map(showCount),
+  ];
+  return [
+    '',
+    `  Not migrated, and with more calls at once than their edition will have: ${showOrgs(crowdedOrgs)}.`,
+    ...indent(
+      layOutTable(
+        [{ title: 'ORG' }, { title: 'EDITION' }, ...numbers('AT ONCE', 'LIMIT')],
+        crowded.map(toRow),
         width - 2,
       ),
     ),

@@ -2,6 +2,7 @@
 // that come near their total or are refused. The names are for the screen of the person who asks.
 import { type BranchUsage, type EditionUsage, sumEditions } from '../../domain/usage/sum-editions.js';
 import { startSnapshot } from '../../stores/cell/org/orgs.js';
+import { type CrowdedOrg, listCrowdedOrgs } from '../../stores/cell/usage/crowded-orgs.js';
 import {
   findPrediction,
   listBranchUsage,
@@ -14,6 +15,7 @@ import {
 import type { EngineContext } from '../context.js';
 import { planName } from '../plan/plan-id.js';
 
+export type { CrowdedOrg } from '../../stores/cell/usage/crowded-orgs.js';
 export type { UsedOrg } from '../../stores/cell/usage/usage-report.js';
 
 /** It reads every day that is kept. */
@@ -27,6 +29,9 @@ export interface UsageReport extends MeasuredDays {
   readonly branches: readonly BranchUsage[];
   readonly near: readonly UsedOrg[];
   readonly refusedSince: readonly UsedOrg[];
+  /** Orgs whose calls at once will be refused when they are migrated: how many, and those that are named. */
+  readonly crowdedOrgs: number;
+  readonly crowded: readonly CrowdedOrg[];
 }
 
 /** Names at most `limit` orgs in each list. */
@@ -41,6 +46,7 @@ export async function readUsage(
       const days = await readMeasuredDays(tx);
       const prediction = await findPrediction(tx);
       const branches = await listBranchUsage(tx);
+      const crowded = await listCrowdedOrgs(tx);
       return {
         dataCenter,
         ...days,
@@ -49,6 +55,8 @@ export async function readUsage(
         branches,
         near: await listNearOrgs(tx, limit),
         refusedSince: await listRefusedOrgs(tx, limit),
+        crowdedOrgs: crowded.length,
+        crowded: crowded.slice(0, limit),
       };
     },
     { statementMs: STATEMENT_MS },

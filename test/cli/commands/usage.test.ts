@@ -86,7 +86,7 @@ describe('usage', () => {
     await measure('4', 2, { credits: 150_000, refusedByCredits: 5, refusedByConcurrency: 2 });
     // nothing is known of the time before
     await measure('5', 2, { credits: 150_000, refusedByCredits: 5 });
-    await measure('8', 0, { model: 'legacy', credits: 5 });
+    for (const daysAgo of [0, 1]) await measure('8', daysAgo, { model: 'legacy', peakInFlight: 11 });
     const { code, out } = await bob('usage', '--dc', dc, '--json');
     const json = JSON.parse(out);
     expect([code, json.near, json.refused_since]).toMatchObject([
@@ -102,8 +102,11 @@ describe('usage', () => {
     ]);
     const counts = { refused_today: 0, would_be_refused_today: 1, would_be_refused_since: 1 };
     expect([json.legacy_today, ...json.editions]).toMatchObject([1, { ...counts, would_be_concurrency_since: 1 }]);
+    expect(json).toMatchObject({ crowded_orgs: 1, crowded: [{ org_id: '8', peak_in_flight: 11 }] });
     const text = (await bob('usage', '--dc', dc)).out;
-    expect(text).toMatch(/SHADOW: not refused today; the limit only counts.*standard, paid, legacy kept/su);
+    expect(text).toMatch(
+      /SHADOW: not refused today; the limit only.*standard, paid, legacy kept.*8 +standard +11 +10\n/su,
+    );
     expect(text).toContain('Not migrated, with calls today: 1 org.');
     expect(text).toContain('Alerts today: 1 at 80 %, 0 with nothing left or refused.');
     expect(widest(text)).toBeLessThanOrEqual(80);
