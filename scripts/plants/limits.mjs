@@ -176,4 +176,11 @@ export const LIMITS = [
     'limits.capacity',
     CALL_TEST,
   ),
+  plant(
+    'the larger number of a day that was undone is not kept',
+    CALL,
+    'Math.max(limits.capacity, state.otherCapacity)',
+    'limits.capacity',
+    CALL_TEST,
+  ),
 ];

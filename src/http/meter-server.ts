@@ -6,14 +6,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type * as z from 'zod';
 import type { CallCosts } from '../domain/rate-card/call-costs.js';
-import { type ApiDetails, shareOfToday } from '../domain/usage/api-details.js';
+import { type ApiDetails, shareOfToday, unitOfToday } from '../domain/usage/api-details.js';
 import { API_DETAILS_POLICY } from '../domain/usage/api-details-style.js';
 import { describeCosts } from '../domain/usage/call-costs.js';
 import { renderApiDetails } from '../domain/usage/render-api-details.js';
-import type { Clock } from '../kernel/clock.js';
+import { type Clock, isWithin } from '../kernel/clock.js';
 import { isRolloutError } from '../kernel/rollout-error.js';
 import type { Admission } from '../meter/admission.js';
-import type { Meter } from '../meter/create-meter.js';
+import type { Meter, OrgDetails } from '../meter/create-meter.js';
 import { createCallId, findBadCallStatus } from '../meter/metered-call.js';
 import { isFromPage } from './from-page.js';
 import {
@@ -81,7 +81,7 @@ export function createMeterServer({ meter, clock, findDetails, costs, isCellRead
   function hold({ orgId }: AcquireBody, callId: string, admission: Admission): void {
     const nowMs = clock.now().getTime();
     for (const [key, { untilMs, admission: old }] of held) {
-      if (untilMs > nowMs) break;
+      if (isWithin(MAX_CALL_MS, untilMs - MAX_CALL_MS, nowMs)) break;
       held.delete(key);
       old.release();
     }
@@ -128,11 +128,10 @@ export function createMeterServer({ meter, clock, findDetails, costs, isCellRead
     const stored = await findDetails(orgId);
     if (stored === undefined) return { status: 404, body: problem(404, 'org_not_found', NO_ORG) };
     // where the meter does not know, the rest is shown without it
-    const inFlight = await meter.details(stored.orgId).then(
-      (now) => now.inFlight,
-      () => null,
+    const details = await meter.details(stored.orgId).then(
+      (now) => addMetered(stored, now),
+      () => stored,
     );
-    const details = { ...stored, inFlight };
     if (form === 'json') return { status: 200, body: { ...details, share: shareOfToday(details) }, headers: VARIES };
     const prices = costs.size === 0 ? {} : { prices: describeCosts(costs) };
     return { status: 200, body: renderApiDetails(details, prices), headers: PAGE_HEADERS };
@@ -166,6 +165,12 @@ const PAGE_HEADERS = {
 const NO_PAGES =
   'A page of a browser may not ask here: only a gateway on this machine, by the address that is listened on.';
 const NO_ORG = 'No org has this id.';
+
+/** What only the meter knows; the number of today where both count in the same unit. */
+function addMetered(stored: ApiDetails, { inFlight, limit, limits, usage }: OrgDetails): ApiDetails {
+  const isSameUnit = (usage?.model ?? limits.model) === unitOfToday(stored);
+  return { ...stored, inFlight, totalToday: isSameUnit && limit !== null ? BigInt(limit) : null };
+}
 
 const keyOf = (orgId: string, callId: string): string => `${orgId}\u0000${callId}`;
 

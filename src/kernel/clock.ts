@@ -23,3 +23,11 @@ export const systemClock: Clock = {
       signal?.addEventListener('abort', done, { once: true });
     }),
 };
+
+/** What reads a clock in ms, as often as once for every call. */
+export const readMsOf = (clock: Clock): (() => number) =>
+  clock === systemClock ? () => Date.now() : () => clock.now().getTime();
+
+/** Whether less than `ms` has passed since; not where the clock was set back meanwhile: then nobody knows. */
+export const isWithin = (ms: number, sinceMs: number, nowMs: number): boolean =>
+  nowMs >= sinceMs && nowMs - sinceMs < ms;

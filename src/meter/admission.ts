@@ -39,22 +39,22 @@ const describeDecided = ({ credits, limits, decided, zone }: Decided): DecidedCa
   jitter: Math.random(),
 });
 
-/** Of an allowed call. Its headers are put together when they are asked for: many gateways never do. */
-class AllowedCall implements Admission {
+/** Its headers are put together when they are asked for: many gateways never do. */
+export class AllowedCall implements Admission, Decided {
   readonly allowed = true;
   readonly body = undefined;
   constructor(
-    private readonly decided: Decided,
+    readonly credits: number,
+    readonly limits: CallLimits,
+    readonly decided: DecidedRequest,
+    readonly zone: string,
     readonly release: (status?: number) => void,
   ) {}
 
   get headers(): AnswerHeaders {
-    return describeHeaders(describeDecided(this.decided));
+    return describeHeaders(describeDecided(this));
   }
 }
-
-export const createAdmission = (decided: Decided, release: (status?: number) => void): Admission =>
-  new AllowedCall(decided, release);
 
 export function createRefusal(decided: Decided): Admission {
   const call = describeDecided(decided);

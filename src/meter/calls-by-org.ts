@@ -1,9 +1,9 @@
-// Calls by their org and id: two orgs may have calls with the same id. Two maps rather than one with a joined key: this
-// is asked twice for every call, and a joined key costs more than all the rest of it.
+// Calls by their org and id: two orgs may have calls with the same id, and an id may be a number or a text.
+import type { CallId } from '../stores/meter/call-id.js';
 
 interface NamedCall {
   readonly orgId: string;
-  readonly callId: string;
+  readonly callId: CallId;
 }
 
 export interface CallsByOrg<T> {
@@ -11,12 +11,10 @@ export interface CallsByOrg<T> {
   get(of: NamedCall): T | undefined;
   /** True where it was there. */
   delete(of: NamedCall): boolean;
-  /** Returns all and forgets them. */
-  takeAll(): readonly T[];
 }
 
 export function createCallsByOrg<T>(): CallsByOrg<T> {
-  const orgs = new Map<string, Map<string, T>>();
+  const orgs = new Map<string, Map<CallId, T>>();
   return {
     set: ({ orgId, callId }, value) => {
       const calls = orgs.get(orgId);
@@ -25,10 +23,5 @@ export function createCallsByOrg<T>(): CallsByOrg<T> {
     },
     get: ({ orgId, callId }) => orgs.get(orgId)?.get(callId),
     delete: ({ orgId, callId }) => orgs.get(orgId)?.delete(callId) ?? false,
-    takeAll: () => {
-      const all = [...orgs.values()].flatMap((calls) => [...calls.values()]);
-      orgs.clear();
-      return all;
-    },
   };
 }

@@ -1,17 +1,18 @@
 // The meter as a gateway uses it. Three laws: a refusal costs nothing and is never given on stale knowledge; in doubt
 // the customer wins, by an amount that is bounded and counted; counters only grow.
-import type { CallLimits, Enforce } from '../domain/meter/decide-call.js';
+import { type CallLimits, type Enforce, findDayLimit } from '../domain/meter/decide-call.js';
 import type { MeterDay } from '../domain/meter/meter-day.js';
 import { type CallPrice, priceCall } from '../domain/meter/price-call.js';
 import { createEmptyUsage, type DayUsage } from '../domain/meter/usage.js';
 import type { CallCosts } from '../domain/rate-card/call-costs.js';
-import { type Clock, systemClock } from '../kernel/clock.js';
+import { type Clock, isWithin, readMsOf, systemClock } from '../kernel/clock.js';
 import { withTimeout } from '../kernel/retry.js';
+import { makeCallId } from '../stores/meter/call-id.js';
 import type { AcquireRequest, MeterStore, SeenUsage } from '../stores/meter/meter-store.js';
-import { type Admission, createAdmission, createRefusal, findLeastRefused } from './admission.js';
+import { type Admission, AllowedCall, createRefusal, findLeastRefused } from './admission.js';
 import { createCallBatches, type DecidedRequest, requireDecided } from './call-batches.js';
 import { addGrace, createLimitCache, isSameLimits, type KnownLimits, type ReadCapacity } from './limit-cache.js';
-import { createCallId, type MeteredCall, rejectBadCall } from './metered-call.js';
+import { type MeteredCall, rejectBadCall } from './metered-call.js';
 import { createRecentRefusals, REFUSED_LOCALLY_MS } from './recent-refusals.js';
 import { createReleases } from './releases.js';
 import { createSteadyStore } from './steady-store.js';
@@ -54,6 +55,8 @@ export interface MeterCounts {
 export interface OrgDetails {
   readonly limits: CallLimits;
   readonly day: MeterDay;
+  /** What it is held to until the day ends, in the unit of the day; null: without limit. */
+  readonly limit: number | null;
   /** Undefined: no call today. */
   readonly usage: DayUsage | undefined;
   readonly inFlight: number;
@@ -80,7 +83,7 @@ type PricedCall = Omit<AcquireRequest, 'limits'>;
 
 export function createMeter(options: MeterOptions): Meter {
   const { zone, costs, readCapacity, readUsage, onEvent, clock = systemClock } = options;
-  const now = (): number => clock.now().getTime();
+  const now = readMsOf(clock);
   const stopping = new AbortController();
   const { signal } = stopping;
   const counted = { allowedUnconfirmed: 0, unknownKinds: 0 };
@@ -128,14 +131,15 @@ export function createMeter(options: MeterOptions): Meter {
     return [...byOrg].flatMap(([orgId, { model, capacity }]) => {
       const seen = steady.findSeen(orgId, day);
       const usage = stored.get(orgId) ?? createEmptyUsage(orgId, day, seen?.model ?? model);
-      const ofCell = { ...usage, capacity: seen?.capacity ?? capacity, epoch: null };
+      const numbers = { capacity: seen?.capacity ?? capacity, otherCapacity: seen?.otherCapacity ?? null };
+      const ofCell = { ...usage, ...numbers, epoch: null };
       return seen === undefined ? [ofCell] : [ofCell, seen];
     });
   }
 
   function countUnknownKind(): void {
     counted.unknownKinds += 1;
-    if (now() - unknownKindToldAtMs < UNKNOWN_KIND_EVENT_MS) return;
+    if (isWithin(UNKNOWN_KIND_EVENT_MS, unknownKindToldAtMs, now())) return;
     unknownKindToldAtMs = now();
     onEvent?.({ kind: 'unknown_kind', calls: counted.unknownKinds });
   }
@@ -150,7 +154,7 @@ export function createMeter(options: MeterOptions): Meter {
       const { kind, credits } = priceCall(costs, call);
       const recent = refusals.answer(orgId, credits);
       if (recent !== undefined) return recent;
-      const callId = call.callId ?? createCallId();
+      const callId = call.callId ?? makeCallId();
       if (known === undefined) return readAndDecide({ orgId, callId, kind, credits });
       return decide({ orgId, callId, kind, credits, limits: known.limits }, known);
     } catch (error) {
@@ -164,25 +168,32 @@ export function createMeter(options: MeterOptions): Meter {
   }
 
   function decide(request: AcquireRequest, known: KnownLimits): Promise<Admission> {
-    const settle = (decided: DecidedRequest): Admission | Promise<Admission> =>
-      decided.answer.decision.verdict === 'allowed'
-        ? admit(request, known.limits, decided)
-        : confirmRefusal(request, decided, known);
     const answered = steady.decideNow(request);
-    return answered === undefined
-      ? batches.acquire(request, settle)
-      : Promise.resolve(settle(requireDecided(answered)));
+    if (answered !== undefined) return Promise.resolve(settle(request, known, requireDecided(answered)));
+    return batches.acquire(request, (decided) => settle(request, known, decided));
+  }
+
+  function settle(
+    request: AcquireRequest,
+    known: KnownLimits,
+    decided: DecidedRequest,
+  ): Admission | Promise<Admission> {
+    return decided.answer.decision.verdict === 'allowed'
+      ? admit(request, known.limits, decided)
+      : confirmRefusal(request, decided, known);
   }
 
   /** Reads the org again before it is refused; asks once more where it has other limits, or slots freed here, now. */
   async function confirmRefusal(request: PricedCall, first: DecidedRequest, known: KnownLimits): Promise<Admission> {
     const { orgId, credits } = request;
     const last = refusals.find(orgId);
-    const isFresh = last !== undefined && known.readAtMs !== null && now() - last.readAtMs < REFUSED_LOCALLY_MS.credits;
+    const isFresh =
+      last !== undefined && known.readAtMs !== null && isWithin(REFUSED_LOCALLY_MS.credits, last.readAtMs, now());
     const fresh = isFresh ? known : await limits.read(orgId);
     const held = fresh.readAtMs === null ? addGrace(fresh.limits) : fresh.limits;
-    const settled = first.answer.decision.verdict === 'concurrency' && (await releases.settle(orgId));
-    const stands = isSameLimits(held, known.limits) && !settled;
+    const mayBeFree =
+      first.answer.decision.verdict === 'concurrency' && (steady.isLost() || (await releases.settle(orgId)));
+    const stands = isSameLimits(held, known.limits) && !mayBeFree;
     const decided = stands ? first : await batches.acquire({ ...request, limits: held }, (again) => again);
     const { verdict } = decided.answer.decision;
     if (verdict === 'allowed') {
@@ -195,6 +206,7 @@ export function createMeter(options: MeterOptions): Meter {
     refusals.keep(orgId, {
       verdict,
       readAtMs,
+      fromMs: now(),
       untilMs: Math.min(
         now() + REFUSED_LOCALLY_MS[verdict],
         now() + day.endMs - nowMs - RESET_MARGIN_MS,
@@ -208,13 +220,11 @@ export function createMeter(options: MeterOptions): Meter {
     return refuse(credits);
   }
 
-  function admit({ orgId, callId, kind, credits }: PricedCall, held: CallLimits, decided: DecidedRequest): Admission {
-    const call = { orgId, callId, day: decided.day.day, kind, credits };
-    const { repeated } = decided.answer;
-    releases.hold(call, repeated ? 'repeated' : 'charged');
-    return createAdmission({ credits, limits: held, decided, zone }, (status = 200) => {
+  function admit(request: PricedCall, held: CallLimits, decided: DecidedRequest): Admission {
+    const call = releases.hold(request, decided.day.day, decided.answer.repeated ? 'repeated' : 'charged');
+    return new AllowedCall(request.credits, held, decided, zone, (status = 200) => {
       releases.end(call, status >= 500 ? 'given back' : 'paid');
-      refusals.endConcurrency(orgId);
+      refusals.endConcurrency(call.orgId);
     });
   }
 
@@ -225,10 +235,14 @@ export function createMeter(options: MeterOptions): Meter {
       return priceCall(costs, call);
     },
     details: async (orgId) => {
-      const known = limits.find(orgId) ?? (await limits.read(orgId));
+      const known = await limits.read(orgId);
       const [day] = batches.listDays();
       const found = await options.store.find(known.orgId, day.day);
-      return { limits: known.limits, day, usage: found?.usage, inFlight: found?.inFlight ?? 0 };
+      const limit =
+        found === undefined
+          ? known.limits.capacity
+          : findDayLimit({ ...found, model: found.usage.model }, known.limits);
+      return { limits: known.limits, day, limit, usage: found?.usage, inFlight: found?.inFlight ?? 0 };
     },
     counts: () => ({ ...counted, refusedLocally: refusals.count(), fromMemory: steady.countFromMemory() }),
     close: async () => {

@@ -2,7 +2,7 @@
 // before one is refused. Never decides, and never forgets what it knew because a cell is away.
 import { type CallLimits, ENFORCEMENTS, type Enforce, type Enforcement } from '../domain/meter/decide-call.js';
 import type { MeterModel } from '../domain/meter/usage.js';
-import type { Clock } from '../kernel/clock.js';
+import { type Clock, isWithin } from '../kernel/clock.js';
 import { withTimeout } from '../kernel/retry.js';
 
 /** What a cell says about an org. */
@@ -82,7 +82,7 @@ export function createLimitCache({ readCapacity, enforce, clock, onFailure }: Li
 
   async function readMany(orgIds: readonly string[]): Promise<void> {
     // a cell that is away must not keep every call of an org waiting that is at its limit
-    if (now() - failedAtMs < RETRY_MS) keepUnread(orgIds);
+    if (isWithin(RETRY_MS, failedAtMs, now())) keepUnread(orgIds);
     else await readNow(orgIds);
   }
 
@@ -126,7 +126,7 @@ export function createLimitCache({ readCapacity, enforce, clock, onFailure }: Li
   }
 
   /** What is known of an id that no org has is not kept up to date. */
-  const isOver = ({ absent, readAtMs }: Entry): boolean => absent && now() - (readAtMs ?? 0) >= ABSENT_MS;
+  const isOver = ({ absent, readAtMs }: Entry): boolean => absent && !isWithin(ABSENT_MS, readAtMs ?? 0, now());
 
   return {
     find: (orgId) => {

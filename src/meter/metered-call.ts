@@ -1,10 +1,10 @@
 // A call as a gateway describes it, checked. Bad input is a clear error: nothing is charged, nothing is lost.
-import { randomBytes } from 'node:crypto';
 import { MAX_CALL_SIZE } from '../domain/meter/price-call.js';
 import type { CallShape } from '../domain/rate-card/call-costs.js';
 import { MAX_ORG_ID_BYTES } from '../domain/source/org-id.js';
 import { quoteValue } from '../kernel/quote-value.js';
 import { isRolloutError, RolloutError } from '../kernel/rollout-error.js';
+import { makeCallId, toCallText } from '../stores/meter/call-id.js';
 
 /** A call that asks, after its authentication. */
 export interface MeteredCall extends CallShape {
@@ -19,15 +19,9 @@ export interface MeteredCall extends CallShape {
 
 const MAX_CALL_ID = 200;
 const MAX_KIND = 100;
-const PROCESS = randomBytes(9).toString('base64url');
-let made = 0;
 
-/** An id for a call that brought none. */
-export function createCallId(): string {
-  made += 1;
-  return `${PROCESS}${made.toString(36)}`;
-}
-
+/** A text as an id, for a call that brought none. */
+export const createCallId = (): string => toCallText(makeCallId());
 /** What is known to be right is not looked at again: this is asked for every call. */
 export interface KnownParts {
   readonly org: boolean;

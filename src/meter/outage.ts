@@ -2,56 +2,80 @@
 // been counted by the store already is never told to it.
 import type { MeterDay } from '../domain/meter/meter-day.js';
 import { addUsage, createEmptyUsage, type DayUsage, subtractUsage } from '../domain/meter/usage.js';
-import type { MemoryMeterStore } from '../stores/meter/memory-meter-store.js';
+import { type AnswerNow, createMemoryMeterStore } from '../stores/meter/memory-meter-store.js';
 import type {
   AcquireRequest,
+  CallInFlight,
   ChargedCall,
   GivenRefusals,
   ReleaseRequest,
   SeenUsage,
 } from '../stores/meter/meter-store.js';
 import type { AnsweredRequest } from './call-batches.js';
-import { type CallsByOrg, createCallsByOrg } from './calls-by-org.js';
+import { createCallsByOrg } from './calls-by-org.js';
 
 export interface Outage {
-  readonly memory: MemoryMeterStore;
-  /** Calls decided from memory that are in flight. */
-  readonly inFlight: CallsByOrg<ChargedCall>;
-  /** Null: now is not on this day. `was sent`: the store was asked, and may have counted the call. */
+  /** Undefined: now is on neither day. `was sent`: the store was asked, and may have counted the call. */
   decide(
-    day: MeterDay,
     days: readonly [MeterDay, MeterDay],
     call: AcquireRequest,
     sent: 'unsent' | 'was sent',
-  ): AnsweredRequest | null;
+  ): AnsweredRequest | undefined;
+  /** Ends a call of which the store does not know; false where it may know. */
+  endUnknown(call: CallInFlight, outcome: ReleaseRequest['outcome']): boolean;
   /** Returns what concerns the store: calls that it allowed, and refusals of orgs that the memory does not know. */
   release(
     ended: readonly ReleaseRequest[],
     refusals: readonly GivenRefusals[],
   ): { readonly ended: readonly ReleaseRequest[]; readonly refusals: readonly GivenRefusals[] };
+  merge(seen: readonly SeenUsage[], days: readonly [MeterDay, MeterDay]): void;
+  renew(calls: readonly ChargedCall[]): void;
   /** What the store must still be told; a second time, only what was counted since. */
   takeSpent(): readonly SeenUsage[];
+  /** Calls in flight of which the store does not know; from now on it does. */
+  takeInFlight(): readonly ChargedCall[];
+  /** It does not after all. */
+  returnInFlight(calls: readonly ChargedCall[]): void;
 }
 
 export function createOutage(options: {
-  readonly memory: MemoryMeterStore;
+  readonly now: () => number;
   readonly findSeen: (orgId: string, day: string) => SeenUsage | undefined;
 }): Outage {
-  const { memory, findSeen } = options;
+  const { now, findSeen } = options;
+  const memory = createMemoryMeterStore(now);
   /** What the store knows, or may know, of each org, by day. */
   const known = new Map<string, Map<string, SeenUsage>>();
-  const inFlight = createCallsByOrg<ChargedCall>();
   /** Calls in flight that the store may have counted. */
   const uncertain = createCallsByOrg<ChargedCall>();
 
-  /** Tells the memory of an org's day what was seen last. */
-  function tell({ day }: MeterDay, days: readonly [MeterDay, MeterDay], { orgId, limits }: AcquireRequest): void {
+  /** What was seen last of an org's day, or that it begins so: the memory has each day that is known, and no other. */
+  function know(
+    orgId: string,
+    day: string,
+    { model, capacity }: Pick<SeenUsage, 'model' | 'capacity'>,
+  ): readonly SeenUsage[] {
     const orgs = known.get(day) ?? new Map<string, SeenUsage>();
-    const empty = { ...createEmptyUsage(orgId, day, limits.model), capacity: limits.capacity, epoch: null };
-    const usage = findSeen(orgId, day) ?? empty;
+    if (orgs.has(orgId)) return [];
+    const usage = findSeen(orgId, day) ?? { ...createEmptyUsage(orgId, day, model), capacity, epoch: null };
     known.set(day, orgs.set(orgId, usage));
-    // done when it returns, as everything in memory
-    void memory.merge([usage], days);
+    return [usage];
+  }
+
+  // done when it returns, as everything in memory
+  const tell = (seen: readonly SeenUsage[], days: readonly [MeterDay, MeterDay]): void => void memory.merge(seen, days);
+
+  function decideNow(
+    days: readonly [MeterDay, MeterDay],
+    day: MeterDay,
+    call: AcquireRequest,
+    slot: 'own' | 'shared',
+    nowMs: number,
+  ): AnswerNow | undefined {
+    const answer = memory.acquireNow(day, call, nowMs, slot);
+    if (answer !== undefined) return answer;
+    tell(know(call.orgId, day.day, call.limits), days);
+    return memory.acquireNow(day, call, nowMs, slot);
   }
 
   /** What the store counts, or may have counted, by itself. */
@@ -74,24 +98,25 @@ export function createOutage(options: {
   }
 
   return {
-    memory,
-    inFlight,
-    decide: (day, days, call, sent) => {
-      if (known.get(day.day)?.has(call.orgId) !== true) tell(day, days, call);
-      const decided = memory.acquireNow(day, call);
-      if (decided === null) return null;
-      const { answer } = decided;
-      if (answer.kind === 'decided' && answer.decision.verdict === 'allowed' && !answer.repeated) {
+    decide: (days, call, sent) => {
+      const nowMs = now();
+      const day = nowMs < days[0].endMs ? days[0] : days[1];
+      if (nowMs < day.startMs || nowMs >= day.endMs) return undefined;
+      const answer = decideNow(days, day, call, sent === 'unsent' ? 'own' : 'shared', nowMs);
+      if (answer === undefined) return undefined;
+      const isCharged = answer.kind === 'decided' && answer.decision.verdict === 'allowed' && !answer.repeated;
+      if (sent === 'was sent' && isCharged) {
         const { orgId, callId, kind, credits } = call;
-        (sent === 'unsent' ? inFlight : uncertain).set(call, { orgId, callId, day: day.day, kind, credits });
-        if (sent === 'was sent')
-          countAsKnown(orgId, day.day, { calls: 1, credits, kinds: { [kind]: { calls: 1, credits } } });
+        uncertain.set(call, { orgId, callId, day: day.day, kind, credits });
+        countAsKnown(orgId, day.day, { calls: 1, credits, kinds: { [kind]: { calls: 1, credits } } });
       }
-      return decided;
+      return { answer, day, nowMs };
     },
+    endUnknown: (call, outcome) => memory.endOwn(call, outcome),
     release: (ended, refusals) => {
-      void memory.release(ended, refusals);
-      for (const one of ended) {
+      const others = ended.filter((one) => !memory.endOwn(one, one.outcome));
+      void memory.release(others, refusals);
+      for (const one of others) {
         const call = uncertain.get(one);
         if (call === undefined) continue;
         uncertain.delete(one);
@@ -99,10 +124,20 @@ export function createOutage(options: {
           countAsKnown(call.orgId, call.day, { callsGivenBack: 1, creditsGivenBack: call.credits });
       }
       return {
-        ended: ended.filter((one) => !inFlight.delete(one)),
+        ended: others,
         refusals: refusals.filter(({ orgId, day }) => known.get(day)?.has(orgId) !== true),
       };
     },
+    merge: (seen, days) => {
+      tell(seen, days);
+      tell(
+        seen.flatMap((one) => know(one.orgId, one.day, one)),
+        days,
+      );
+    },
+    renew: (calls) => void memory.renew(calls, 'renewed'),
     takeSpent: () => memory.collectNow().flatMap(toSpent),
+    takeInFlight: () => memory.takeOwn(),
+    returnInFlight: (calls) => memory.returnOwn(calls),
   };
 }

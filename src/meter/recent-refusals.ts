@@ -1,6 +1,7 @@
 // Refusals that were confirmed just now: for up to a second what costs as much is refused for the same reason, here and
 // with the same answer. A flood of refused calls reaches neither the store nor the cell.
 import type { Verdict } from '../domain/meter/decide-call.js';
+import { isWithin } from '../kernel/clock.js';
 import type { Admission } from './admission.js';
 
 type Refusing = Exclude<Verdict, 'allowed'>;
@@ -12,6 +13,7 @@ export interface RecentRefusal {
   readonly verdict: Refusing;
   /** When the reading of the org's limits began that confirmed it. */
   readonly readAtMs: number;
+  readonly fromMs: number;
   readonly untilMs: number;
   /** The least price, in credits, that is refused. */
   readonly price: number;
@@ -58,12 +60,13 @@ export function createRecentRefusals(options: {
       if (kept === undefined) return undefined;
       const nowMs = now();
       const { refusal } = kept;
-      if (nowMs < kept.untilMs && credits >= refusal.price) {
+      // a clock that was set back makes no refusal last
+      if (nowMs < kept.untilMs && nowMs >= refusal.fromMs && credits >= refusal.price) {
         counted += 1;
         onRefused(orgId, refusal);
         return kept.answers.get(credits) ?? makeAnswer(kept, credits);
       }
-      if (nowMs - refusal.readAtMs >= REFUSED_LOCALLY_MS.credits) byOrg.delete(orgId);
+      if (!isWithin(REFUSED_LOCALLY_MS.credits, refusal.readAtMs, nowMs)) byOrg.delete(orgId);
       return undefined;
     },
     keep: (orgId, refusal) => void byOrg.set(orgId, { refusal, untilMs: refusal.untilMs, answers: new Map() }),

@@ -1,19 +1,15 @@
 // Calls that are in flight here: keeps the slots of those that take long, and tells the store in batches which have
 // ended and what was refused. Never waits longer than 5 ms for more.
 import type { Clock } from '../kernel/clock.js';
-import {
-  type ChargedCall,
-  type GivenRefusals,
-  LEASE_MS,
-  type MeterStore,
-  type ReleaseRequest,
-} from '../stores/meter/meter-store.js';
+import { type AcquireRequest, type GivenRefusals, LEASE_MS, type ReleaseRequest } from '../stores/meter/meter-store.js';
+import { HeldCall, HeldCalls } from './held-calls.js';
+import type { SteadyStore } from './steady-store.js';
 
 export interface Releases {
   /** The slot of a `charged` call is kept until it ends; that of a `repeated` one by whom it was charged to. */
-  hold(call: ChargedCall, as: 'charged' | 'repeated'): void;
+  hold(call: Omit<AcquireRequest, 'limits'>, day: string, as: 'charged' | 'repeated'): HeldCall;
   /** Only the first time counts. */
-  end(call: ChargedCall, outcome: ReleaseRequest['outcome']): void;
+  end(call: HeldCall, outcome: ReleaseRequest['outcome']): void;
   /** Tells the store at once what has ended of an org; false where nothing of it did just now. */
   settle(orgId: string): Promise<boolean>;
   countRefusal(orgId: string, day: string, verdict: 'credits' | 'concurrency'): void;
@@ -26,15 +22,12 @@ const BATCH = 50;
 const RENEW_MS = LEASE_MS / 2;
 
 export function createReleases(options: {
-  readonly store: Pick<MeterStore, 'release' | 'renew'>;
+  readonly store: Pick<SteadyStore, 'release' | 'renew' | 'endNow'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }): Releases {
   const { store, clock, signal } = options;
-  /** When each call must be renewed. */
-  const held = new Map<ChargedCall, number>();
-  /** Not renewed: nobody may ever end them. */
-  const repeated = new WeakSet<ChargedCall>();
+  const held = new HeldCalls();
   let ended: ReleaseRequest[] = [];
   let lastSent: readonly ReleaseRequest[] = [];
   let refused = new Map<string, { -readonly [K in keyof GivenRefusals]: GivenRefusals[K] }>();
@@ -49,8 +42,8 @@ export function createReleases(options: {
       await clock.sleep(RENEW_MS / 2, signal);
       const nowMs = clock.now().getTime();
       renewAtMs = nowMs + RENEW_MS;
-      const due = [...held].filter(([, atMs]) => atMs <= nowMs).map(([call]) => call);
-      for (const call of due) held.set(call, renewAtMs);
+      const due = held.listDue(nowMs, RENEW_MS);
+      for (const call of due) call.renewAtMs = renewAtMs;
       if (due.length > 0 && !signal.aborted) await store.renew(due, 'renewed');
     }
   }
@@ -76,12 +69,17 @@ export function createReleases(options: {
   }
 
   return {
-    hold: (call, as) => {
-      if (as === 'charged') held.set(call, renewAtMs);
-      else repeated.add(call);
+    hold: (call, day, as) => {
+      // nobody may ever end a repeated one
+      const one = new HeldCall(call, day, as === 'charged' ? 'renewed' : 'not renewed', renewAtMs);
+      if (as === 'charged') held.add(one);
+      return one;
     },
     end: (call, outcome) => {
-      if (!held.delete(call) && !repeated.delete(call)) return;
+      if (call.state === 'ended') return;
+      if (call.state === 'renewed') held.remove(call);
+      call.state = 'ended';
+      if (store.endNow(call, outcome)) return;
       const { orgId, callId, day } = call;
       ended.push({ orgId, callId, day, outcome });
       schedule();

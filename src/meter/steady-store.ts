@@ -10,11 +10,11 @@ import { randomBytes } from 'node:crypto';
 import type { DayState } from '../domain/meter/decide-call.js';
 import type { MeterDay } from '../domain/meter/meter-day.js';
 import { createEmptyUsage } from '../domain/meter/usage.js';
-import type { Clock } from '../kernel/clock.js';
-import { createMemoryMeterStore } from '../stores/meter/memory-meter-store.js';
+import { type Clock, readMsOf } from '../kernel/clock.js';
 import {
   type AcquireRequest,
   type AcquireResult,
+  type CallInFlight,
   type GivenRefusals,
   type MeterStore,
   MeterStoreError,
@@ -36,6 +36,10 @@ export interface SteadyStoreOptions {
 export interface SteadyStore extends Pick<MeterStore, 'acquire' | 'release' | 'renew' | 'merge'> {
   /** While the store is lost: decides from memory, at once. Undefined: it is not, or the day has ended. */
   decideNow(request: AcquireRequest): AnsweredRequest | undefined;
+  /** Ends a call that was decided so, while the store does not know of it; false: release() it. */
+  endNow(call: CallInFlight, outcome: ReleaseRequest['outcome']): boolean;
+  /** The store is lost: slots are free as soon as their calls end. */
+  isLost(): boolean;
   /** What the store said last of an org's day; never what was spent from memory since. */
   findSeen(orgId: string, day: string): SeenUsage | undefined;
   /** Calls that were decided from memory since the beginning. */
@@ -54,7 +58,7 @@ const MAX_WAITING = 100_000;
 
 export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
   const { store, clock, listDays, onChange, signal } = options;
-  const now = (): number => clock.now().getTime();
+  const now = readMsOf(clock);
   let outage: Outage | undefined;
   /** The outage, and former ones of which the store was not told everything. */
   const unsettled = new Set<Outage>();
@@ -70,7 +74,7 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
 
   function lose(error: unknown): Outage {
     if (outage !== undefined) return outage;
-    const began = createOutage({ memory: createMemoryMeterStore(now), findSeen });
+    const began = createOutage({ now, findSeen });
     outage = began;
     unsettled.add(began);
     onChange('lost', error);
@@ -128,13 +132,13 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
     sending = undefined;
   }
 
-  async function renewInFlight({ inFlight }: Outage): Promise<void> {
-    const calls = inFlight.takeAll();
+  async function renewInFlight(own: Outage): Promise<void> {
+    const calls = own.takeInFlight();
     try {
       // without calls it only shows that the store answers
       await store.renew(calls, 'restored');
     } catch (error) {
-      for (const call of calls) inFlight.set(call, call);
+      own.returnInFlight(calls);
       throw error;
     }
   }
@@ -165,8 +169,8 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
   }
 
   async function merge(seen: readonly SeenUsage[], days: readonly [MeterDay, MeterDay]): Promise<void> {
-    if (outage !== undefined) return outage.memory.merge(seen, days);
-    await store.merge(seen, days).catch((error: unknown) => lose(rejectOthers(error)).memory.merge(seen, days));
+    if (outage !== undefined) return outage.merge(seen, days);
+    await store.merge(seen, days).catch((error: unknown) => lose(rejectOthers(error)).merge(seen, days));
   }
 
   /** Returns what was seen of these orgs before the store was emptied. */
@@ -185,38 +189,28 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
     return earlier;
   }
 
-  /** Null: now is on none of these days. */
-  function decideFromMemory(
-    own: Outage,
-    days: readonly [MeterDay, MeterDay],
-    call: AcquireRequest,
-    sent: 'unsent' | 'was sent',
-  ): AnsweredRequest | null {
-    for (const day of days) {
-      const decided = own.decide(day, days, call, sent);
-      if (decided === null) continue;
-      fromMemory += 1;
-      return decided;
-    }
-    return null;
-  }
-
   function acquireFromMemory(
     own: Outage,
     days: readonly [MeterDay, MeterDay],
     calls: readonly AcquireRequest[],
     sent: 'unsent' | 'was sent',
   ): AcquireResult {
-    const decided = calls.flatMap((call) => decideFromMemory(own, days, call, sent) ?? []);
+    const decided = calls.flatMap((call) => own.decide(days, call, sent) ?? []);
     const [first] = decided;
+    fromMemory += decided.length;
     if (first === undefined || decided.length < calls.length)
       return { nowMs: now(), day: null, epoch: null, answers: [] };
     return { nowMs: first.nowMs, day: first.day, epoch: null, answers: decided.map(({ answer }) => answer) };
   }
 
   return {
-    decideNow: (request) =>
-      outage === undefined ? undefined : (decideFromMemory(outage, listDays(), request, 'unsent') ?? undefined),
+    decideNow: (request) => {
+      const answered = outage?.decide(listDays(), request, 'unsent');
+      if (answered !== undefined) fromMemory += 1;
+      return answered;
+    },
+    endNow: (call, outcome) => outage?.endUnknown(call, outcome) ?? false,
+    isLost: () => outage !== undefined,
     findSeen,
     countFromMemory: () => fromMemory,
     acquire: async (days, calls) => {
@@ -249,7 +243,7 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
     },
     renew: async (calls, as) => {
       if (outage === undefined) await store.renew(calls, as).catch((error: unknown) => lose(rejectOthers(error)));
-      else await outage.memory.renew(calls, as);
+      else outage.renew(calls);
     },
     merge,
   };

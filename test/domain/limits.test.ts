@@ -44,7 +44,7 @@ const night = (counts: Partial<FallCounts>) =>
   );
 const day = (change: Partial<DayState> = {}): DayState => ({
   model: 'credits',
-  ...{ capacity: 100, calls: 0, credits: 0, callsGivenBack: 0, creditsGivenBack: 0, inFlight: 0 },
+  ...{ capacity: 100, otherCapacity: null, calls: 0, credits: 0, callsGivenBack: 0, creditsGivenBack: 0, inFlight: 0 },
   ...change,
 });
 const LIMITS: CallLimits = {
@@ -111,7 +111,11 @@ const EACH: Readonly<Record<string, readonly [(n: number) => unknown, Readonly<R
   ],
   'calls at once': [(n) => decideCall(day({ inFlight: n }), LIMITS, 1).verdict, { 4: 'allowed', 5: 'concurrency' }],
   'the larger number of a day that changes': [
-    (n) => findDayLimit({ model: 'legacy', capacity: 100 }, { ...LIMITS, capacity: n }),
+    (n) => findDayLimit(day({ model: 'legacy' }), { ...LIMITS, capacity: n }),
+    { 99: 100, 101: 101 },
+  ],
+  'the larger number of a day that changed back': [
+    (n) => findDayLimit(day({ otherCapacity: 100 }), { ...LIMITS, capacity: n }),
     { 99: 100, 101: 101 },
   ],
   'rollout.notBefore': [(n) => decide(dc({ requested: true, notBeforeAt: ago(-n) })).steps, { 0: ['activate'], 1: [] }],

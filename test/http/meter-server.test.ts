@@ -257,7 +257,8 @@ describe('GET /orgs/:id/api-details', () => {
   const SAFE = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' };
 
   test('gives what the cell has as JSON, with exact numbers, the share of today and the calls that run now', async () => {
-    const { ask, post } = await open();
+    const { ask, post, orgs } = await open();
+    orgs.set('a/b', onCredits(70_000));
     await post('/acquire', { orgId: 'a/b', kind: 'get' });
     expect(await ask({ path: pathOf('a/b') })).toMatchObject({
       status: 200,
@@ -266,7 +267,7 @@ describe('GET /orgs/:id/api-details', () => {
         'content-type': 'application/json',
         'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
       },
-      body: { orgId: 'a/b', total: '1152921504606846976', inFlight: 1, share: { used: '61200', percent: 1 } },
+      body: { total: '1152921504606846976', inFlight: 1, share: { used: '61200', total: '70000', percent: 87 } },
     });
     expect(await ask({ path: pathOf('c') })).toMatchObject({ status: 404, body: { code: 'org_not_found' } });
     expect((await ask({ path: '/orgs/%zz/api-details' })).status).toBe(400);

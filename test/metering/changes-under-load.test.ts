@@ -4,6 +4,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { MeterOptions } from '../../src/meter/create-meter.js';
 import { createMemoryMeterStore } from '../../src/stores/meter/memory-meter-store.js';
+import { LEASE_MS } from '../../src/stores/meter/meter-store.js';
 import { createHandClock, type MeterScene, onCredits, onLegacy, openMeter } from './meter-scene.js';
 
 /** Midnight in Kolkata. */
@@ -153,3 +154,25 @@ test.each([-36 * HOUR, -HOUR, HOUR, 36 * HOUR])(
     expect(await store.find('7', DAY)).toMatchObject({ usage: { credits: 3 } });
   },
 );
+
+test('a clock of a gateway that is set back makes no refusal last, and lets no call lose its slot', async () => {
+  const right = createHandClock(MIDNIGHT + 12 * HOUR);
+  let wrongMs = 0;
+  const clock = { sleep: right.sleep, now: () => new Date(right.nowMs + wrongMs) };
+  const { meter, orgs, ...scene } = openMeter(
+    createMemoryMeterStore(() => right.nowMs),
+    { clock },
+  );
+  opened.push({ meter, orgs, ...scene });
+  const ask = (orgId: string) => meter.acquire({ orgId, kind: 'get' });
+  orgs.set('7', onCredits(1));
+  orgs.set('8', onCredits(100, 1));
+  await ask('8');
+  await ask('7');
+  expect((await ask('7')).allowed).toBe(false);
+  orgs.set('7', onCredits(2));
+  wrongMs = -HOUR;
+  expect((await ask('7')).allowed).toBe(true);
+  for (let quarter = 0; quarter < 6; quarter += 1) await right.move(LEASE_MS / 4);
+  expect((await ask('8')).body?.code).toBe('TOO_MANY_REQUESTS');
+});

@@ -84,3 +84,21 @@ test('other spellings of an id lead to one org that is read, and only the last 1
   expect(await cache.read('1 0')).toMatchObject({ orgId: 'org' });
   expect(asked).toEqual([['org'], ['org']]);
 });
+
+test('a clock that is set back keeps nobody from reading again', async () => {
+  const { scene, cache } = open();
+  await cache.read('none');
+  scene.fails = () => true;
+  expect(await cache.read('org1')).toMatchObject({ readAtMs: null });
+  scene.fails = () => false;
+  scene.atMs -= 3_600_000;
+  expect((await cache.read('org1')).limits.capacity).toBe(100);
+  expect(cache.find('none')).toBeUndefined();
+});
+
+test.each([
+  [8_999_999_999_999_999n, 8_999_999_999_999_999],
+  [9_000_000_000_000_000n, null],
+])('a limit of %d is exact, or none', async (capacity, limit) => {
+  expect((await open(capacity).cache.read('org1')).limits.capacity).toBe(limit);
+});

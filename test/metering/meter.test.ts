@@ -1,9 +1,10 @@
 // The meter as a gateway sees it, on the memory of this process: prices, refusals and what they say, raises, releases,
-// both models, shadow, a cell that is away, and bad input.
+// shadow, a cell that is away, and bad input.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { MeterOptions } from '../../src/meter/create-meter.js';
 import { createMemoryMeterStore } from '../../src/stores/meter/memory-meter-store.js';
-import { createHandClock, type MeterScene, onCredits, onLegacy, openMeter } from './meter-scene.js';
+import { MeterStoreError } from '../../src/stores/meter/meter-store.js';
+import { createHandClock, type MeterScene, onCredits, openMeter } from './meter-scene.js';
 
 /** Midnight in Kolkata. */
 const MIDNIGHT = Date.UTC(2026, 4, 4, 18, 30);
@@ -97,6 +98,36 @@ describe('acquire', () => {
     }
   });
 
+  test('without its store refuses no call for a slot that was freed while the cell was asked', async () => {
+    const away = async (): Promise<never> => {
+      throw new MeterStoreError('not_done', 'away');
+    };
+    const clock = createHandClock(MIDNIGHT);
+    const store = createMemoryMeterStore(() => clock.nowMs);
+    let read = Promise.resolve();
+    const scene = openMeter(
+      { ...store, acquire: away, renew: away, release: away },
+      {
+        clock,
+        readCapacity: async (ids) => {
+          await read;
+          return new Map(ids.map((id) => [id, onCredits(1000, 1)]));
+        },
+      },
+    );
+    opened.push(scene);
+    const running = await scene.meter.acquire({ orgId: '7', kind: 'get' });
+    let answer: () => void = () => undefined;
+    read = new Promise((resolve) => {
+      answer = resolve;
+    });
+    const second = scene.meter.acquire({ orgId: '7', kind: 'get' });
+    running.release();
+    answer();
+    expect((await second).allowed).toBe(true);
+    expect((await scene.meter.acquire({ orgId: '7', kind: 'get' })).allowed).toBe(false);
+  });
+
   test('gives credits back after an error of ours, once, and not after one of the client', async () => {
     const { meter, orgs, clock, store } = open();
     orgs.set('7', onCredits(100));
@@ -167,26 +198,6 @@ describe('a raise', () => {
     orgs.set('7', onCredits(10));
     await clock.move(10_000);
     expect((await meter.acquire({ orgId: '7', kind: 'get' })).headers['X-Rate-Limit-Remaining-v3']).toBe('8');
-  });
-});
-
-describe('a migration in the middle of a day', () => {
-  test('keeps the old unit until the reset, against the larger number, without a limit on calls at once', async () => {
-    const { meter, orgs, clock } = open();
-    orgs.set('7', onLegacy(2));
-    const first = await meter.acquire({ orgId: '7', kind: 'count' });
-    orgs.set('7', onCredits(1, 1));
-    await clock.move(10_000);
-    const second = await meter.acquire({ orgId: '7', kind: 'count' });
-    expect(second.headers).toMatchObject({
-      'X-Rate-Limit-Request-Weight-v3': '1',
-      RateLimit: expect.stringContaining('"calls";r=0'),
-    });
-    expect((await meter.acquire({ orgId: '7', kind: 'get' })).allowed).toBe(false);
-    for (const { release } of [first, second]) release();
-    await clock.move(24 * HOUR);
-    expect((await meter.acquire({ orgId: '7', kind: 'get' })).allowed).toBe(true);
-    expect((await meter.acquire({ orgId: '7', kind: 'get' })).body?.code).toBe('THRESHOLD_EXCEEDED');
   });
 });
 

@@ -1,14 +1,15 @@
 // What happens to the meter's Redis and to the way to it, while gateways ask: every call is answered, nothing is counted
 // twice, and what was decided from memory is brought back once.
-import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { CallLimits } from '../../src/domain/meter/decide-call.js';
 import { findMeterDay, nextMeterDay } from '../../src/domain/meter/meter-day.js';
 import { createEmptyUsage, type DayUsage } from '../../src/domain/meter/usage.js';
+import type { CellLimits } from '../../src/meter/limit-cache.js';
 import { connectMeterRedis, createRedisMeterStore } from '../../src/stores/meter/redis-meter-store.js';
 import { redisAvailable, startTestRedis, type TestRedis } from '../support/redis.js';
-import { type MeterScene, onCredits, openMeter } from './meter-scene.js';
+import { startCuttingProxy } from './cutting-proxy.js';
+import { type MeterScene, onCredits, onLegacy, openMeter } from './meter-scene.js';
 
 const ZONE = 'Asia/Kolkata';
 
@@ -148,6 +149,26 @@ describe.skipIf(!redisAvailable())('a meter whose Redis', () => {
     expect(await readToday('both')).toMatchObject({ usage: { calls: 8, credits: 24 } });
   });
 
+  test('is emptied, or lost, on the day of an undo keeps the larger number that was seen', async () => {
+    const gateway = await openGateway();
+    const { meter, orgs } = gateway;
+    const ask = async (limits: CellLimits, calls = 1): Promise<number> => {
+      orgs.set('undone', limits);
+      // read again, as within 10 s
+      await meter.details('undone').catch(() => undefined);
+      const asked = Array.from({ length: calls }, () => meter.acquire({ orgId: 'undone', kind: 'count' }));
+      return (await Promise.all(asked)).filter(({ allowed }) => allowed).length;
+    };
+    for (const limits of [onLegacy(4), onCredits(8), onLegacy(4)]) expect(await ask(limits)).toBe(1);
+    await gateway.redis.flushall();
+    expect(await ask(onLegacy(4), 3)).toBe(3);
+    const lost = gateway.next('store_lost');
+    await kill([gateway]);
+    expect(await ask(onLegacy(4), 9)).toBe(2);
+    await lost;
+    server = await server.restart('empty');
+  });
+
   test('has no memory left counts every call once all the same', async () => {
     const { meter, orgs, redis } = await openGateway();
     orgs.set('full', onCredits(1000));
@@ -170,7 +191,7 @@ describe.skipIf(!redisAvailable())('a meter whose Redis', () => {
   });
 
   test('did what it was asked before the connection was cut charges that call once', async () => {
-    const proxy = await startProxy(server.url);
+    const proxy = await startCuttingProxy(server.url);
     closers.push(() => proxy.close());
     const { meter, orgs, next } = await openGateway({}, { url: proxy.url });
     orgs.set('cut', onCredits(1000));
@@ -252,47 +273,3 @@ describe.skipIf(!redisAvailable())('a meter whose Redis', () => {
     expect(await ask('c')).toEqual([day.day, 'credits']);
   });
 });
-
-interface Proxy {
-  readonly url: string;
-  /** Passes on what is asked next, and closes the connection in place of the answer. */
-  cutAtNextAnswer(): void;
-  close(): Promise<void>;
-}
-
-async function startProxy(target: string): Promise<Proxy> {
-  const { hostname, port, username, password } = new URL(target);
-  let cuts = false;
-  const sockets = new Set<Socket>();
-  const proxy: Server = createServer((client) => {
-    const upstream = connectTcp(Number(port), hostname);
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.on('close', () => {
-        client.destroy();
-        upstream.destroy();
-      });
-    }
-    client.pipe(upstream);
-    upstream.on('data', (answer) => {
-      if (!cuts) return client.write(answer);
-      cuts = false;
-      return client.destroy();
-    });
-  });
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  const address = proxy.address();
-  const own = typeof address === 'object' && address !== null ? address.port : 0;
-  const login = password === '' ? '' : `${username}:${password}@`;
-  return {
-    url: `redis://${login}127.0.0.1:${own}`,
-    cutAtNextAnswer: () => {
-      cuts = true;
-    },
-    close: async () => {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => proxy.close(resolve));
-    },
-  };
-}

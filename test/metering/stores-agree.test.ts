@@ -113,7 +113,8 @@ async function take(store: MeterStore, one: Step): Promise<unknown> {
     const usage = { ...EMPTY, ...shadow, orgId: one.orgId, day, calls: one.calls, credits: 3 * one.calls, kinds };
     if (one.kind === 'add') return store.add(one.id, [{ ...usage, capacity: 10, epoch: null }], days);
     const epoch = { this: beganMs, earlier: beganMs - 1, none: null }[one.life];
-    return store.merge([{ ...usage, peakInFlight: one.peakInFlight, capacity: 10, epoch }], days);
+    const otherCapacity = one.calls % 2 === 0 ? one.calls : null;
+    return store.merge([{ ...usage, peakInFlight: one.peakInFlight, capacity: 10, otherCapacity, epoch }], days);
   }
   if (one.kind === 'wait') return undefined;
   const [first, second] = [await store.collect(2, 'first'), await store.collect(100, 'next')];

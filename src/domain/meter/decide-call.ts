@@ -32,6 +32,8 @@ export interface DayState {
   readonly model: MeterModel;
   /** The last number that was seen in that unit; null: without limit. */
   readonly capacity: number | null;
+  /** The last number that was seen in the other unit on this day; null: none was. */
+  readonly otherCapacity: number | null;
   readonly calls: number;
   readonly credits: number;
   readonly callsGivenBack: number;
@@ -51,17 +53,30 @@ export interface CallDecision {
 
 /**
  * The limit of a day. Until its next reset an org whose model changed keeps its old unit, against the larger of the old
- * and the new number.
+ * and the new number: also where an undo changes it back on the same day.
  */
-export function findDayLimit(state: Pick<DayState, 'model' | 'capacity'>, limits: CallLimits): number | null {
-  if (state.model === limits.model) return limits.capacity;
+export function findDayLimit(
+  state: Pick<DayState, 'model' | 'capacity' | 'otherCapacity'>,
+  limits: CallLimits,
+): number | null {
+  if (state.model === limits.model)
+    return limits.capacity === null || state.otherCapacity === null
+      ? limits.capacity
+      : Math.max(limits.capacity, state.otherCapacity);
   return state.capacity === null || limits.capacity === null ? null : Math.max(state.capacity, limits.capacity);
 }
 
 /** Used today in the day's own unit; what was given back is not used. */
-export function sumUsed(state: Omit<DayState, 'inFlight' | 'capacity'>): number {
+export function sumUsed(state: Omit<DayState, 'inFlight' | 'capacity' | 'otherCapacity'>): number {
   return state.model === 'legacy' ? state.calls - state.callsGivenBack : state.credits - state.creditsGivenBack;
 }
+
+// one of each: a decision is made for every call
+const ALLOWED: CallDecision = { verdict: 'allowed', shadow: null };
+const REFUSED_BY_CREDITS: CallDecision = { verdict: 'credits', shadow: null };
+const REFUSED_BY_CONCURRENCY: CallDecision = { verdict: 'concurrency', shadow: null };
+const SHADOW_BY_CREDITS: CallDecision = { verdict: 'allowed', shadow: 'credits' };
+const SHADOW_BY_CONCURRENCY: CallDecision = { verdict: 'allowed', shadow: 'concurrency' };
 
 /**
  * Credits are asked first. An org is held to concurrency only on a day that began with credits, and while it is on
@@ -71,11 +86,11 @@ export function decideCall(state: DayState, limits: CallLimits, credits: number)
   const limit = findDayLimit(state, limits);
   const price = state.model === 'legacy' ? 1 : credits;
   const overCredits = limit !== null && sumUsed(state) + price > limit;
-  if (overCredits && limits.enforceCredits === 'on') return { verdict: 'credits', shadow: null };
+  if (overCredits && limits.enforceCredits === 'on') return REFUSED_BY_CREDITS;
   const held = state.model === 'credits' && limits.model === 'credits' && limits.concurrency !== null;
   const overConcurrency = held && state.inFlight >= (limits.concurrency ?? 0);
-  if (overConcurrency && limits.enforceConcurrency === 'on') return { verdict: 'concurrency', shadow: null };
-  if (overCredits && limits.enforceCredits === 'shadow') return { verdict: 'allowed', shadow: 'credits' };
-  if (overConcurrency && limits.enforceConcurrency === 'shadow') return { verdict: 'allowed', shadow: 'concurrency' };
-  return { verdict: 'allowed', shadow: null };
+  if (overConcurrency && limits.enforceConcurrency === 'on') return REFUSED_BY_CONCURRENCY;
+  if (overCredits && limits.enforceCredits === 'shadow') return SHADOW_BY_CREDITS;
+  if (overConcurrency && limits.enforceConcurrency === 'shadow') return SHADOW_BY_CONCURRENCY;
+  return ALLOWED;
 }

@@ -51,6 +51,8 @@ export interface ApiDetails {
   readonly additional: bigint | null;
   /** Credits or calls a day; null: it cannot be decided, and what is enforced stays. */
   readonly total: bigint | null;
+  /** What today is held to until the reset; null: only the meter knows, and it was not asked. */
+  readonly totalToday: bigint | null;
   /** Null: none. */
   readonly concurrencyLimit: number | null;
   /** Calls in flight now; null: only the meter knows, and it was not asked. */
@@ -66,6 +68,8 @@ export interface ApiDetails {
 export interface DayShare {
   readonly unit: MeterModel;
   readonly used: bigint;
+  /** Null: it is not known. */
+  readonly total: bigint | null;
   /** Null: the total is not known. */
   readonly left: bigint | null;
   /** Rounded down; 100 only when nothing is left. */
@@ -78,14 +82,25 @@ export function usedOf(day: DetailsDay): bigint {
   return used > 0n ? used : 0n;
 }
 
-/** How much of today is used. A migrated org keeps the unit that its day began with until the reset. */
-export function shareOfToday({ days, today, model, total }: ApiDetails): DayShare {
-  const day = days.find((one) => one.day === today);
-  const unit = day?.model ?? model;
+/** An org whose model changed today keeps the unit that its day began with until the reset. */
+export const unitOfToday = ({ days, today, model }: Pick<ApiDetails, 'days' | 'today' | 'model'>): MeterModel =>
+  days.find((one) => one.day === today)?.model ?? model;
+
+/** How much of today is used. */
+export function shareOfToday(details: ApiDetails): DayShare {
+  const day = details.days.find((one) => one.day === details.today);
+  const unit = unitOfToday(details);
   const used = day === undefined ? 0n : usedOf(day);
-  if (total === null) return { unit, used, left: null, percent: null };
+  const total = findTotalToday(details, unit);
+  if (total === null) return { unit, used, total, left: null, percent: null };
   const left = total > used ? total - used : 0n;
   // 0 only where nothing is used, 100 only where nothing is left
   const percent = left === 0n ? 100 : used === 0n ? 0 : Math.max(1, Math.min(99, Number((used * 100n) / total)));
-  return { unit, used, left, percent };
+  return { unit, used, total, left, percent };
+}
+
+/** A migrated org's calls of today are held to its credits at least; what an undone org's credits are held to is gone. */
+function findTotalToday({ model, total, totalToday }: ApiDetails, unit: MeterModel): bigint | null {
+  if (total === null) return null;
+  return totalToday ?? (model === 'legacy' && unit === 'credits' ? null : total);
 }

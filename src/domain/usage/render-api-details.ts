@@ -58,8 +58,8 @@ const count = (value: bigint): string => formatCredits(value);
 const showUtc = (at: Date): string => `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
 function renderToday(details: ApiDetails): Markup {
-  const { total, zone, resetsAt, model, days, today } = details;
-  const { unit, used, left, percent } = shareOfToday(details);
+  const { zone, resetsAt, days, today } = details;
+  const { unit, used, total, left, percent } = shareOfToday(details);
   const word = unit === 'credits' ? 'credits' : 'calls';
   const day = days.find((one) => one.day === today);
   const head =
@@ -71,12 +71,19 @@ function renderToday(details: ApiDetails): Markup {
   return html`<section class="panel" aria-label="Today">
 ${head}
 <p>Resets at ${showLocalTime(resetsAt, zone)} ${zone}<span class="quiet"> (${showUtc(resetsAt)})</span>.</p>
-${renderRefusals(day)}${
-  model === 'credits' && unit === 'legacy'
-    ? html`<p>Until then today counts calls, as it began. From then on your plan counts credits.</p>`
-    : nothing
-}</section>
+${renderRefusals(day)}${renderChange(details)}</section>
 `;
+}
+
+/** Of a day on which the org was migrated or taken back. */
+function renderChange(details: ApiDetails): Markup {
+  const { unit, total } = shareOfToday(details);
+  if (unit === 'legacy' && details.model === 'credits')
+    return html`<p>Until then today counts calls, as it began. From then on your plan counts credits.</p>`;
+  if (unit === 'credits' && details.model === 'legacy')
+    return html`<p>Until then today counts credits, as it began. From then on each call counts one.</p>`;
+  if (total === null || details.total === null || total <= details.total) return nothing;
+  return html`<p>Until then today keeps its larger number. From then on it is ${count(details.total)}.</p>`;
 }
 
 function renderRefusals(day: DetailsDay | undefined): Markup {

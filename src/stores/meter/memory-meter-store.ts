@@ -1,6 +1,6 @@
 // The meter's counters in the memory of this process: for one gateway alone, for the embedded default, and as what the
 // Lua scripts are compared with. Lost with the process, except for what was drained.
-import { type DayState, decideCall } from '../../domain/meter/decide-call.js';
+import { type CallDecision, type DayState, decideCall } from '../../domain/meter/decide-call.js';
 import type { MeterDay } from '../../domain/meter/meter-day.js';
 import {
   addUsage,
@@ -10,10 +10,12 @@ import {
   raiseUsage,
   type UsageSums,
 } from '../../domain/meter/usage.js';
-import { createMemorySlots } from './memory-slots.js';
+import { createGrownDays, type OrgDay } from './grown-days.js';
+import { createMemorySlots, type Slot } from './memory-slots.js';
 import {
   type AcquireAnswer,
   type AcquireRequest,
+  type CallInFlight,
   type ChargedCall,
   type GivenRefusals,
   KEPT_AFTER_DAY_MS,
@@ -40,31 +42,32 @@ interface Entry {
   /** What of it was told; undefined: nothing. */
   told: UsageSums | undefined;
   capacity: number | null;
+  otherCapacity: number | null;
   readonly endMs: number;
   /** Since the last collection. */
   grew: boolean;
 }
 
-interface OrgDay {
-  readonly orgId: string;
-  readonly day: string;
-}
-
 /** What a day begins with. */
-type Beginning = Pick<SeenUsage, 'model' | 'capacity'>;
+type Beginning = Pick<SeenUsage, 'model' | 'capacity' | 'otherCapacity'>;
 
-export interface AnsweredNow {
-  readonly answer: Exclude<AcquireAnswer, { kind: 'unseeded' }>;
-  readonly day: MeterDay;
-  readonly nowMs: number;
-}
+export type AnswerNow = Exclude<AcquireAnswer, { kind: 'unseeded' }>;
 
 /** What only a store in memory can do. */
 export interface MemoryMeterStore extends MeterStore {
   /** Everything that has grown since it was collected last. */
   collectNow(): readonly DayUsage[];
-  /** As acquire(), of one call and at once; null: now is not on this day, or the org's day is not known. */
-  acquireNow(day: MeterDay, call: AcquireRequest): AnsweredNow | null;
+  /**
+   * As acquire(), of one call and at once; undefined: the org's day is not known. Of an `own` call nobody else knows,
+   * of a `shared` one a store may.
+   */
+  acquireNow(day: MeterDay, call: AcquireRequest, nowMs: number, slot: 'own' | 'shared'): AnswerNow | undefined;
+  /** Ends an own call; false where it is none. */
+  endOwn(call: CallInFlight, outcome: ReleaseRequest['outcome']): boolean;
+  /** Own calls in flight; from now on they are not own, and what they give back is given back elsewhere. */
+  takeOwn(): readonly ChargedCall[];
+  /** What was taken is own again, where it is still in flight. */
+  returnOwn(calls: readonly ChargedCall[]): void;
 }
 
 /** Takes the clock in ms; the store knows nothing of the day on which it begins. */
@@ -73,14 +76,11 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
   const days = new Map<string, Map<string, Entry>>();
   const slots = createMemorySlots();
   const added = new Set<string>();
-  /** Days that have grown since the last round began, those that it has left, and those that are not confirmed. */
-  let grown = new Map<string, OrgDay>();
-  let left = new Map<string, OrgDay>();
-  let collected = new Map<string, OrgDay>();
+  const grown = createGrownDays();
 
   const findEntry = (orgId: string, day: string): Entry | undefined => days.get(day)?.get(orgId);
 
-  function createEntry(orgId: string, { day, endMs }: MeterDay, { model, capacity }: Beginning): Entry {
+  function createEntry(orgId: string, { day, endMs }: MeterDay, begins: Beginning): Entry {
     let orgs = days.get(day);
     if (orgs === undefined) {
       const nowMs = now();
@@ -90,67 +90,76 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
       orgs = new Map();
       days.set(day, orgs);
     }
+    const { model, capacity, otherCapacity = null } = begins;
     const usage = copyUsage(createEmptyUsage(orgId, day, model));
-    const created = { usage, told: undefined, capacity, endMs, grew: false };
+    const created = { usage, told: undefined, capacity, otherCapacity, endMs, grew: false };
     orgs.set(orgId, created);
     return created;
   }
 
   function dropDay(day: string): void {
     days.delete(day);
-    for (const marked of [grown, left, collected])
-      for (const [key, one] of marked) if (one.day === day) marked.delete(key);
+    grown.forgetDay(day);
   }
 
   function markGrown(entry: Entry): void {
     if (entry.grew) return;
     entry.grew = true;
     const { orgId, day } = entry.usage;
-    grown.set(`${day}:${orgId}`, { orgId, day });
+    grown.mark({ orgId, day });
   }
 
   function renewSlot({ orgId, callId, day, kind, credits }: ChargedCall, as: 'renewed' | 'restored'): void {
     const nowMs = now();
-    const held = slots.find(orgId, callId);
+    const ofOrg = slots.open(orgId);
+    const held = ofOrg.find(callId);
     const isHeld = held !== undefined && held.expiresAtMs > nowMs;
-    const slot = isHeld ? held : { day, kind, credits, mayGiveBack: as === 'restored' };
-    slots.take(orgId, callId, { ...slot, expiresAtMs: nowMs + LEASE_MS });
+    const slot = isHeld ? held : { day, kind, credits, mayGiveBack: as === 'restored', isOwn: false };
+    ofOrg.take(callId, { ...slot, expiresAtMs: nowMs + LEASE_MS });
   }
 
-  function acquireOne(day: MeterDay, request: AcquireRequest, nowMs: number): AcquireAnswer {
-    const { orgId, callId, kind, credits, limits } = request;
-    const found = findEntry(orgId, day.day);
-    if (found === undefined && day.startMs < beganAtMs) return { kind: 'unseeded' };
-    const inFlight = slots.count(orgId, nowMs);
-    const entry = found ?? createEntry(orgId, day, limits);
-    if (entry.usage.model === limits.model) entry.capacity = limits.capacity;
-    const decision = decideCall(toState(entry, inFlight), limits, credits);
-    const held = slots.find(orgId, callId);
-    if (held !== undefined && (held.kind !== kind || held.credits !== credits)) return { kind: 'reused' };
-    if (held !== undefined)
-      return { kind: 'decided', decision: ALLOWED, repeated: true, state: toState(entry, inFlight) };
+  function acquireOf(entry: Entry, call: AcquireRequest, nowMs: number, isOwn: boolean): AnswerNow {
+    const { orgId, callId, kind, credits, limits } = call;
     const { usage } = entry;
-    if (decision.verdict !== 'allowed')
-      return { kind: 'decided', decision, repeated: false, state: toState(entry, inFlight) };
+    if (usage.model === limits.model) entry.capacity = limits.capacity;
+    else if (limits.capacity !== null) entry.otherCapacity = limits.capacity;
+    const ofOrg = slots.open(orgId);
+    const state = toState(entry, ofOrg.count(nowMs));
+    const decision = decideCall(state, limits, credits);
+    const held = ofOrg.find(callId);
+    if (held !== undefined)
+      return held.kind === kind && held.credits === credits ? decided(ALLOWED, state, true) : { kind: 'reused' };
+    if (decision.verdict !== 'allowed') return decided(decision, state, false);
     markGrown(entry);
-    slots.take(orgId, callId, { day: day.day, kind, credits, mayGiveBack: true, expiresAtMs: nowMs + LEASE_MS });
-    usage.calls += 1;
-    usage.credits += credits;
-    usage.peakInFlight = Math.max(usage.peakInFlight, inFlight + 1);
+    ofOrg.take(callId, { day: usage.day, kind, credits, mayGiveBack: true, isOwn, expiresAtMs: nowMs + LEASE_MS });
+    usage.calls = state.calls += 1;
+    usage.credits = state.credits += credits;
+    state.inFlight += 1;
+    if (state.inFlight > usage.peakInFlight) usage.peakInFlight = state.inFlight;
     if (decision.shadow === 'credits') usage.shadowByCredits += 1;
     if (decision.shadow === 'concurrency') usage.shadowByConcurrency += 1;
-    const known = Object.hasOwn(usage.kinds, kind) ? usage.kinds[kind] : undefined;
-    const ofKind = known ?? { calls: 0, credits: 0 };
-    ofKind.calls += 1;
-    ofKind.credits += credits;
-    if (known === undefined) usage.kinds = { ...usage.kinds, [kind]: ofKind };
-    return { kind: 'decided', decision, repeated: false, state: toState(entry, inFlight + 1) };
+    const ofKind = Object.hasOwn(usage.kinds, kind) ? usage.kinds[kind] : undefined;
+    if (ofKind === undefined) usage.kinds = { ...usage.kinds, [kind]: { calls: 1, credits } };
+    else {
+      ofKind.calls += 1;
+      ofKind.credits += credits;
+    }
+    return decided(decision, state, false);
+  }
+
+  function acquireOne(day: MeterDay, call: AcquireRequest, nowMs: number): AcquireAnswer {
+    const found = findEntry(call.orgId, day.day);
+    if (found === undefined && day.startMs < beganAtMs) return UNSEEDED;
+    return acquireOf(found ?? createEntry(call.orgId, day, call.limits), call, nowMs, false);
   }
 
   function releaseOne({ orgId, callId, outcome }: ReleaseRequest): void {
-    const slot = slots.free(orgId, callId);
-    if (slot === undefined) return;
-    if (outcome === 'paid' || !slot.mayGiveBack || slot.expiresAtMs <= now()) return;
+    const slot = slots.find(orgId)?.free(callId);
+    if (slot !== undefined && outcome === 'given back') giveBack(orgId, slot);
+  }
+
+  function giveBack(orgId: string, slot: Slot): void {
+    if (!slot.mayGiveBack || slot.expiresAtMs <= now()) return;
     const entry = findEntry(orgId, slot.day);
     if (entry === undefined) return;
     entry.usage.callsGivenBack += 1;
@@ -194,17 +203,34 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
   }
 
   return {
-    acquireNow: (day, call) => {
-      const nowMs = now();
-      if (nowMs < day.startMs || nowMs >= day.endMs) return null;
-      const answer = acquireOne(day, call, nowMs);
-      return answer.kind === 'unseeded' ? null : { answer, day, nowMs };
+    acquireNow: (day, call, nowMs, slot) => {
+      const entry = findEntry(call.orgId, day.day);
+      return entry && acquireOf(entry, call, nowMs, slot === 'own');
     },
-    collectNow: () => {
-      const all = [...collected.values(), ...left.values(), ...grown.values()];
-      [collected, left, grown] = [new Map(), new Map(), new Map()];
-      return takeGrown(all);
+    endOwn: ({ orgId, callId }, outcome) => {
+      const ofOrg = slots.find(orgId);
+      const slot = ofOrg?.find(callId);
+      if (ofOrg === undefined || slot?.isOwn !== true) return false;
+      ofOrg.free(callId);
+      if (outcome === 'given back') giveBack(orgId, slot);
+      return true;
     },
+    takeOwn: () =>
+      slots.list().flatMap(([orgId, ofOrg]) =>
+        ofOrg.list().flatMap(([callId, slot]) => {
+          if (!slot.isOwn) return [];
+          ofOrg.take(callId, { ...slot, isOwn: false, mayGiveBack: false });
+          return [{ orgId, callId, day: slot.day, kind: slot.kind, credits: slot.credits }];
+        }),
+      ),
+    returnOwn: (calls) => {
+      for (const { orgId, callId } of calls) {
+        const ofOrg = slots.find(orgId);
+        const slot = ofOrg?.find(callId);
+        if (slot !== undefined) ofOrg?.take(callId, { ...slot, isOwn: true, mayGiveBack: true });
+      }
+    },
+    collectNow: () => takeGrown(grown.takeAll()),
     acquire: async (known, calls) => {
       const nowMs = now();
       const day = known.find(({ startMs, endMs }) => nowMs >= startMs && nowMs < endMs) ?? null;
@@ -234,32 +260,30 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
     },
     find: async (orgId, day) => {
       const entry = findEntry(orgId, day);
-      return entry && { usage: copyUsage(entry.usage), inFlight: slots.count(orgId, now()) };
+      if (entry === undefined) return undefined;
+      const { capacity, otherCapacity } = entry;
+      const inFlight = slots.find(orgId)?.count(now()) ?? 0;
+      return { usage: copyUsage(entry.usage), inFlight, capacity, otherCapacity };
     },
-    collect: async (limit, call) => {
-      if (call === 'first') {
-        [left, collected] = [new Map([...left, ...collected]), new Map()];
-        // what grows from now on is collected in the next round, also when this one is confirmed afterwards
-        if (left.size === 0) [left, grown] = [grown, left];
-      }
-      const taken = [...left].slice(0, limit);
-      for (const [key, one] of taken) {
-        left.delete(key);
-        collected.set(key, one);
-      }
-      return takeGrown(taken.map(([, one]) => one));
-    },
-    confirm: async (stored) => {
-      for (const { orgId, day } of stored) collected.delete(`${day}:${orgId}`);
-    },
+    collect: async (limit, call) => takeGrown(grown.collect(limit, call)),
+    confirm: async (stored) => grown.confirm(stored),
   };
 }
 
 const ALLOWED = { verdict: 'allowed', shadow: null } as const;
+const UNSEEDED = { kind: 'unseeded' } as const;
 
-const toState = ({ usage, capacity }: Entry, inFlight: number): DayState => ({
+const decided = (decision: CallDecision, state: DayState, repeated: boolean): AnswerNow => ({
+  kind: 'decided',
+  decision,
+  repeated,
+  state,
+});
+
+const toState = ({ usage, capacity, otherCapacity }: Entry, inFlight: number): Mutable<DayState> => ({
   model: usage.model,
   capacity,
+  otherCapacity,
   calls: usage.calls,
   credits: usage.credits,
   callsGivenBack: usage.callsGivenBack,

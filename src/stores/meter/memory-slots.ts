@@ -1,4 +1,5 @@
 // The slots of calls in flight in the memory of this process, by org and call. One that expired counts no more.
+import type { CallId } from './call-id.js';
 
 /** Of a call in flight: what it was charged, and until when it holds its slot. */
 export interface Slot {
@@ -6,60 +7,77 @@ export interface Slot {
   readonly kind: string;
   readonly credits: number;
   readonly mayGiveBack: boolean;
+  /** Nobody but this memory knows of it. */
+  readonly isOwn: boolean;
   readonly expiresAtMs: number;
 }
 
-export interface MemorySlots {
-  /** How many calls of an org are in flight. */
-  count(orgId: string, nowMs: number): number;
-  find(orgId: string, callId: string): Slot | undefined;
-  take(orgId: string, callId: string, slot: Slot): void;
+/** Those of one org. */
+export class OrgSlots {
+  private readonly calls = new Map<CallId, Slot>();
+  /** None expires before: until then nobody has to look at them all. */
+  private firstExpiryMs = Number.POSITIVE_INFINITY;
+
+  /** How many calls are in flight. */
+  count(nowMs: number): number {
+    if (this.firstExpiryMs <= nowMs) this.dropExpired(nowMs);
+    return this.calls.size;
+  }
+
+  find(callId: CallId): Slot | undefined {
+    return this.calls.get(callId);
+  }
+
+  take(callId: CallId, slot: Slot): void {
+    if (slot.expiresAtMs < this.firstExpiryMs) this.firstExpiryMs = slot.expiresAtMs;
+    this.calls.set(callId, slot);
+  }
+
   /** Returns it; undefined where there is none. */
-  free(orgId: string, callId: string): Slot | undefined;
-  forgetIdleOrgs(): void;
+  free(callId: CallId): Slot | undefined {
+    const slot = this.calls.get(callId);
+    if (slot !== undefined) this.calls.delete(callId);
+    return slot;
+  }
+
+  list(): readonly (readonly [CallId, Slot])[] {
+    return [...this.calls];
+  }
+
+  isIdle(): boolean {
+    return this.calls.size === 0;
+  }
+
+  private dropExpired(nowMs: number): void {
+    this.firstExpiryMs = Number.POSITIVE_INFINITY;
+    for (const [callId, { expiresAtMs }] of this.calls)
+      if (expiresAtMs <= nowMs) this.calls.delete(callId);
+      else if (expiresAtMs < this.firstExpiryMs) this.firstExpiryMs = expiresAtMs;
+  }
 }
 
-interface OrgSlots {
-  readonly calls: Map<string, Slot>;
-  /** None expires before: until then nobody has to look at them all. */
-  firstExpiryMs: number;
+export interface MemorySlots {
+  find(orgId: string): OrgSlots | undefined;
+  /** Makes them where the org has none. */
+  open(orgId: string): OrgSlots;
+  list(): readonly (readonly [string, OrgSlots])[];
+  forgetIdleOrgs(): void;
 }
 
 export function createMemorySlots(): MemorySlots {
   const orgs = new Map<string, OrgSlots>();
-
-  function dropExpired(org: OrgSlots, nowMs: number): void {
-    org.firstExpiryMs = Number.POSITIVE_INFINITY;
-    for (const [callId, { expiresAtMs }] of org.calls)
-      if (expiresAtMs <= nowMs) org.calls.delete(callId);
-      else if (expiresAtMs < org.firstExpiryMs) org.firstExpiryMs = expiresAtMs;
-  }
-
   return {
-    count: (orgId, nowMs) => {
-      const org = orgs.get(orgId);
-      if (org === undefined) return 0;
-      if (org.firstExpiryMs <= nowMs) dropExpired(org, nowMs);
-      return org.calls.size;
+    find: (orgId) => orgs.get(orgId),
+    open: (orgId) => {
+      const known = orgs.get(orgId);
+      if (known !== undefined) return known;
+      const opened = new OrgSlots();
+      orgs.set(orgId, opened);
+      return opened;
     },
-    find: (orgId, callId) => orgs.get(orgId)?.calls.get(callId),
-    take: (orgId, callId, slot) => {
-      const org = orgs.get(orgId);
-      if (org === undefined) {
-        orgs.set(orgId, { calls: new Map([[callId, slot]]), firstExpiryMs: slot.expiresAtMs });
-        return;
-      }
-      if (slot.expiresAtMs < org.firstExpiryMs) org.firstExpiryMs = slot.expiresAtMs;
-      org.calls.set(callId, slot);
-    },
-    free: (orgId, callId) => {
-      const calls = orgs.get(orgId)?.calls;
-      const slot = calls?.get(callId);
-      if (slot !== undefined) calls?.delete(callId);
-      return slot;
-    },
+    list: () => [...orgs],
     forgetIdleOrgs: () => {
-      for (const [orgId, { calls }] of orgs) if (calls.size === 0) orgs.delete(orgId);
+      for (const [orgId, slots] of orgs) if (slots.isIdle()) orgs.delete(orgId);
     },
   };
 }

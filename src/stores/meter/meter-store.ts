@@ -3,6 +3,7 @@
 import type { CallDecision, CallLimits, DayState } from '../../domain/meter/decide-call.js';
 import type { MeterDay } from '../../domain/meter/meter-day.js';
 import type { DayUsage } from '../../domain/meter/usage.js';
+import type { CallId } from './call-id.js';
 
 /** A slot that nobody renews is free after this time. */
 export const LEASE_MS = 60_000;
@@ -13,7 +14,7 @@ export const KEPT_AFTER_DAY_MS = 3 * 24 * 3_600_000;
 export interface AcquireRequest {
   readonly orgId: string;
   /** Unique for as long as the call is in flight: asking again with it, for the same kind and price, is harmless. */
-  readonly callId: string;
+  readonly callId: CallId;
   /** The name under which it is counted. */
   readonly kind: string;
   /** Its price, also for an org that is held to calls. */
@@ -49,7 +50,7 @@ export interface AcquireResult {
 /** A call that holds a slot. */
 export interface CallInFlight {
   readonly orgId: string;
-  readonly callId: string;
+  readonly callId: CallId;
   /** A day on which it was in flight: the one that it was charged to, or a later one. */
   readonly day: string;
 }
@@ -78,8 +79,17 @@ export interface GivenRefusals {
 export interface SeenUsage extends DayUsage {
   /** As in DayState. */
   readonly capacity: number | null;
+  /** As in DayState; left out: none. */
+  readonly otherCapacity?: number | null;
   /** Of the store that said so, as in AcquireResult; null: a cell did, or nobody. */
   readonly epoch: number | null;
+}
+
+/** What a store knows of an org's day. */
+export interface FoundDay extends Pick<DayState, 'capacity' | 'otherCapacity'> {
+  readonly usage: DayUsage;
+  /** Calls in flight now. */
+  readonly inFlight: number;
 }
 
 /** A store that could not be asked, or did not answer in time. */
@@ -108,8 +118,8 @@ export interface MeterStore {
   add(id: string, spent: readonly SeenUsage[], days: readonly [MeterDay, MeterDay]): Promise<void>;
   /** Raises counters to what others have seen, as raiseUsage(): another epoch is before the store was emptied. */
   merge(seen: readonly SeenUsage[], days: readonly [MeterDay, MeterDay]): Promise<void>;
-  /** The counters of a day, and the calls in flight now; undefined: no call came. */
-  find(orgId: string, day: string): Promise<{ readonly usage: DayUsage; readonly inFlight: number } | undefined>;
+  /** Undefined: no call came. */
+  find(orgId: string, day: string): Promise<FoundDay | undefined>;
   /**
    * Up to `limit` days whose counters have grown since they were confirmed, in any order. The `first` of a round begins
    * it, with what was never confirmed; the `next` ones give what is left of it, none when it is over.

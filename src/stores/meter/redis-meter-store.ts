@@ -7,6 +7,7 @@ import { type CallDecision, type CallLimits, ENFORCEMENTS } from '../../domain/m
 import type { MeterDay } from '../../domain/meter/meter-day.js';
 import { USAGE_COUNTERS } from '../../domain/meter/usage.js';
 import { addLocalDays } from '../../domain/time/local-date.js';
+import { toCallText } from './call-id.js';
 import {
   type AcquireAnswer,
   type AcquireRequest,
@@ -16,7 +17,7 @@ import {
   MeterStoreError,
   type SeenUsage,
 } from './meter-store.js';
-import { readCollected, readDayUsage } from './read-hash.js';
+import { readCollected, readDay } from './read-hash.js';
 import { ACQUIRE, ANSWER, ANSWER_NUMBERS, RELEASE, RENEW } from './scripts.js';
 import { COLLECT, FIND, MERGE } from './usage-scripts.js';
 
@@ -83,13 +84,13 @@ export function createRedisMeterStore(redis: Redis, now?: () => number): MeterSt
     release: async (ended, refusals) => {
       const values: Argument[] = [PREFIX, clock(), ended.length];
       for (const { orgId, callId, day, outcome } of ended)
-        values.push(orgId, callId, day, outcome === 'given back' ? 1 : 0);
+        values.push(orgId, toCallText(callId), day, outcome === 'given back' ? 1 : 0);
       for (const { orgId, day, byCredits, byConcurrency } of refusals)
         values.push(orgId, day, byCredits, byConcurrency);
       await run(SCRIPTS.release, values);
     },
     renew: async (calls, as) => {
-      const values = calls.flatMap(({ orgId, callId, day, kind, credits }) => [orgId, callId, day, kind, credits]);
+      const values = calls.flatMap((call) => [call.orgId, toCallText(call.callId), call.day, call.kind, call.credits]);
       const gives = as === 'restored' ? 1 : 0;
       await run(SCRIPTS.renew, [PREFIX, clock(), LEASE_MS, KEPT_AFTER_DAY_MS, gives, ...values]);
     },
@@ -104,8 +105,8 @@ export function createRedisMeterStore(redis: Redis, now?: () => number): MeterSt
     find: async (orgId, day) => {
       const found = await run(SCRIPTS.find, [PREFIX, clock(), orgId, day]);
       const [hash, inFlight] = found as readonly [readonly Buffer[], number];
-      const usage = readDayUsage(orgId, day, hash);
-      return usage && { usage, inFlight };
+      const known = readDay(orgId, day, hash);
+      return known && { ...known, inFlight };
     },
     collect: async (limit, call) => {
       return readCollected(toBuffer(await run(SCRIPTS.collect, [PREFIX, -1, limit, call === 'first' ? 1 : 0])));
@@ -147,7 +148,8 @@ const toFlags = ({ model, enforceCredits, enforceConcurrency }: CallLimits): num
   (model === 'credits' ? 9 : 0) + 3 * ENFORCEMENTS.indexOf(enforceCredits) + ENFORCEMENTS.indexOf(enforceConcurrency);
 
 function pushCall(args: Argument[], { orgId, callId, kind, credits, limits }: AcquireRequest): void {
-  args.push(orgId, callId, kind, credits, toFlags(limits), limits.capacity ?? -1, limits.concurrency ?? -1);
+  const { capacity, concurrency } = limits;
+  args.push(orgId, toCallText(callId), kind, credits, toFlags(limits), capacity ?? -1, concurrency ?? -1);
 }
 
 const DECISIONS: ReadonlyMap<number, CallDecision> = new Map<number, CallDecision>([
@@ -177,7 +179,7 @@ function readAnswer(numbers: DataView, at: number): AcquireAnswer {
   if (what === ANSWER.reused) return { kind: 'reused' };
   const decision = DECISIONS.get(what);
   if (decision === undefined) throw new Error('the meter Redis answered something else');
-  const capacity = numbers.getFloat64(at + 56, true);
+  const toCapacity = (number: number): number | null => (number < 0 ? null : number);
   return {
     kind: 'decided',
     decision,
@@ -189,7 +191,8 @@ function readAnswer(numbers: DataView, at: number): AcquireAnswer {
       creditsGivenBack: numbers.getFloat64(at + 32, true),
       inFlight: numbers.getFloat64(at + 40, true),
       model: numbers.getFloat64(at + 48, true) === 0 ? 'legacy' : 'credits',
-      capacity: capacity < 0 ? null : capacity,
+      capacity: toCapacity(numbers.getFloat64(at + 56, true)),
+      otherCapacity: toCapacity(numbers.getFloat64(at + 64, true)),
     },
   };
 }
@@ -204,6 +207,7 @@ function listMerged(seen: SeenUsage, days: readonly MeterDay[]): readonly Argume
     seen.capacity ?? -1,
     seen.epoch ?? -1,
     ...USAGE_COUNTERS.map((name) => seen[name]),
+    seen.otherCapacity ?? -1,
     kinds.length,
     ...kinds.flatMap(([kind, { calls, credits }]) => [kind, calls, credits]),
   ];

@@ -5,9 +5,10 @@
 // this Redis began to know anything · `added:ID`: what was added once.
 // Fields of a hash: s the state, packed · +KIND its calls and credits, packed · ~CALL the slot of a call in flight ·
 // n the day to which its calls in flight were moved · t what it was told, packed: the first six counters · w what
-// shadow let through, packed: by credits, by concurrency; apart, since few have it and older meters do not know it. One
-// hash instead of several keys, below the size at which Redis gives up its compact form, and packed numbers: half the
-// time and half the memory of keys and fields of their own.
+// shadow let through, packed: by credits, by concurrency · o the last number in the other unit, packed, of a day on
+// which the model of its org changed; both apart, since few have them and older meters do not know them. One hash
+// instead of several keys, below the size at which Redis gives up its compact form, and packed numbers: half the time
+// and half the memory of keys and fields of their own.
 // A slot: when it expires, packed, then as text its credits, a mark and its kind. Marks: + the credits may be given
 // back, to the day of its hash · @ to the day that follows · - they may not.
 // The state: calls, credits, calls given back, credits given back, refused by credits, refused by concurrency, peak in
@@ -21,6 +22,9 @@ export const TOLD = '<I7I7I7I7I7I7';
 /** Its field, and its form. */
 export const SHADOW = 'w';
 export const OF_SHADOW = '<I7I7';
+/** The field of the last number in the other unit of a day whose model changed, and its form. */
+export const OTHER = 'o';
+export const OF_OTHER = '<I7';
 /** What a slot begins with: when it expires. */
 export const EXPIRES = '<I6';
 /** `a`: the arguments, from 1 on: prefix, now or -1, …; `now` in ms. */

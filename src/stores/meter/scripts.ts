@@ -1,9 +1,9 @@
 // The Lua of calls. It restates src/domain/meter/decide-call.ts; a property test holds the two together.
-import { BEGIN, CHANGE, EPOCH, EXPIRES, OF_KIND, OF_SHADOW, SHADOW, STATE } from './script-parts.js';
+import { BEGIN, CHANGE, EPOCH, EXPIRES, OF_KIND, OF_OTHER, OF_SHADOW, OTHER, SHADOW, STATE } from './script-parts.js';
 
 /** How many arguments a call has, and how many doubles its answer. */
 const CALL_ARGS = 7;
-export const ANSWER_NUMBERS = 8;
+export const ANSWER_NUMBERS = 9;
 
 /** First number of an answer. */
 export const ANSWER = {
@@ -22,7 +22,7 @@ export const ANSWER = {
  * end), then for each call: org, call, kind, credits, flags (9 model + 3 enforce credits + enforce concurrency; 0 off,
  * 1 shadow, 2 on), capacity, concurrency (-1: no limit). Returns doubles: now, the day's position (0: none, and nothing
  * else), the epoch, then for each call: what, calls, credits, calls given back, credits given back, in flight, model,
- * capacity.
+ * capacity, capacity in the other unit (-1: none was seen).
  */
 export const ACQUIRE = `${BEGIN}
 local lease = a[3]
@@ -68,10 +68,10 @@ for at = 12, #a, ${CALL_ARGS} do
   local org, kind, slot = a[at], '+' .. a[at + 2], '~' .. a[at + 1]
   local credits, flags, number, concurrency = a[at + 3], a[at + 4], a[at + 5], a[at + 6]
   local key, model = today .. org, flags >= 9 and 1 or 0
-  local h = run('HMGET', key, 's', kind, slot)
+  local h = run('HMGET', key, 's', kind, slot, '${OTHER}')
   local is_new = not h[1]
   if is_new and start < epoch then
-    out[#out + 1] = pack('<dddddddd', ${ANSWER.unseeded}, 0, 0, 0, 0, 0, 0, 0)
+    out[#out + 1] = pack('<ddddddddd', ${ANSWER.unseeded}, 0, 0, 0, 0, 0, 0, 0, 0)
   else
     local c, k, b, g, r, q, p, n, x, f, m = 0, 0, 0, 0, 0, 0, 0, number + 1, 0, 0, model
     if is_new then move_slots(org) else c, k, b, g, r, q, p, n, x, f, m = unpack('${STATE}', h[1]) end
@@ -79,13 +79,17 @@ for at = 12, #a, ${CALL_ARGS} do
     if d then m = m - 2 end
     local changed = is_new
     if x <= now then x, changed = drop_expired(key), true end
-    local limit = number
+    local limit, other = number, h[4] and unpack('${OF_OTHER}', h[4]) or -1
     if m == model then
       if n ~= number + 1 then n, changed = number + 1, true end
-    elseif n == 0 or number < 0 then
+      if number >= 0 and other > number then limit = other end
+    elseif number < 0 then
       limit = -1
-    elseif n - 1 > number then
-      limit = n - 1
+    else
+      if other ~= number then
+        f, other, changed = f + run('HSET', key, '${OTHER}', pack('${OF_OTHER}', number)), number, true
+      end
+      if n == 0 then limit = -1 elseif n - 1 > number then limit = n - 1 end
     end
     local flying = run('HLEN', key) - f
     local mode_credits, mode_concurrency = math.floor(flags % 9 / 3), flags % 3
@@ -123,7 +127,7 @@ for at = 12, #a, ${CALL_ARGS} do
       run('HSET', key, 's', pack('${STATE}', c, k, b, g, r, q, p, n, x, f, d and m + 2 or m))
     end
     if is_new then run('PEXPIREAT', key, ends + a[4]) end
-    out[#out + 1] = pack('<dddddddd', what, c, k, b, g, flying, m, n - 1)
+    out[#out + 1] = pack('<ddddddddd', what, c, k, b, g, flying, m, n - 1, other)
   end
 end
 return table.concat(out)`;

@@ -1,10 +1,11 @@
 // The Lua of counters: what a Redis is told of days, and what it tells. Knows no limit.
-import { BEGIN, CHANGE, EPOCH, OF_KIND, OF_SHADOW, SHADOW, STATE, TOLD } from './script-parts.js';
+import { BEGIN, CHANGE, EPOCH, OF_KIND, OF_OTHER, OF_SHADOW, OTHER, SHADOW, STATE, TOLD } from './script-parts.js';
 
 /**
  * Arguments: prefix, now or -1, the id under which values are added once, or '' to raise to them, then for each day of
  * an org: `DAY:ORG`, until when it is kept (0: only where it is known), model, capacity, epoch (-1: none), the counters
- * in the order of USAGE_COUNTERS, how many kinds, then kind, calls and credits each.
+ * in the order of USAGE_COUNTERS, capacity in the other unit (-1: none), how many kinds, then kind, calls and credits
+ * each.
  */
 export const MERGE = `${BEGIN}${CHANGE}
 local id = a[3]
@@ -28,14 +29,16 @@ local function raise(key, s, at, seen)
 end
 local at = 4
 while at <= #a do
-  local member, kept, model, kinds = a[at], a[at + 1], a[at + 2], a[at + 14]
+  local member, kept, model, other, kinds = a[at], a[at + 1], a[at + 2], a[at + 14], a[at + 15]
   local key, v, made = prefix .. member, at + 4, 0
   if kept > 0 and run('HEXISTS', key, 's') == 0 then
-    run('HSET', key, 's', pack('${STATE}', 0, 0, 0, 0, 0, 0, 0, a[at + 3] + 1, 0, 1, model))
+    local fields = 1
+    if other >= 0 then fields = 1 + run('HSET', key, '${OTHER}', pack('${OF_OTHER}', other)) end
+    run('HSET', key, 's', pack('${STATE}', 0, 0, 0, 0, 0, 0, 0, a[at + 3] + 1, 0, fields, model))
     run('PEXPIREAT', key, kept)
   end
   if run('HEXISTS', key, 's') == 1 then
-    for kind = at + 15, at + 14 + kinds * 3, 3 do
+    for kind = at + 16, at + 15 + kinds * 3, 3 do
       local field, calls, credits = '+' .. a[kind], 0, 0
       local packed = run('HGET', key, field)
       if packed then calls, credits = unpack('${OF_KIND}', packed) end
@@ -58,7 +61,7 @@ while at <= #a do
       s[7], s[10] = math.max(s[7], a[v + 7]), s[10] + made
     end)
   end
-  at = at + 15 + kinds * 3
+  at = at + 16 + kinds * 3
 end
 return 0`;
 

@@ -24,11 +24,22 @@ const limits: fc.Arbitrary<CallLimits> = fc.record({
 const state: fc.Arbitrary<DayState> = fc.record({
   model,
   capacity: limit,
+  otherCapacity: limit,
   calls: count,
   credits: count,
   callsGivenBack: count,
   creditsGivenBack: count,
   inFlight: count,
+});
+
+test('a day whose model changes, and changes back, is held to the larger number of both units', () => {
+  fc.assert(
+    fc.property(state, limits, (of, held) => {
+      const total = findDayLimit(of, held);
+      const numbers = of.model === held.model ? [held.capacity, of.otherCapacity ?? 0] : [held.capacity, of.capacity];
+      expect(total).toBe(numbers.includes(null) ? null : Math.max(...numbers.map(Number)));
+    }),
+  );
 });
 
 describe('decideCall', () => {

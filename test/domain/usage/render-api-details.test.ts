@@ -73,6 +73,20 @@ describe('renderApiDetails', () => {
     );
   });
 
+  test('shows a day on which the org was migrated or undone in the unit that it began with', () => {
+    const pageOf = (changes: Parameters<typeof details>[0]): string => textOf(renderApiDetails(details(changes)));
+    const calls = [day({ model: 'legacy' })];
+    const none = { model: 'legacy', total: 5_000n, base: null } as const;
+    expect(pageOf({ days: calls })).toMatch(/900 of 160,000 calls used today.*today counts calls, as it began/u);
+    // only the meter knows the number that was
+    expect(pageOf(none)).toMatch(/61,200 credits used today.*today counts credits, as it began.*5,000 calls a day/u);
+    expect(pageOf({ ...none, totalToday: 160_000n })).toContain('61,200 of 160,000 credits used today 38 % used');
+    expect(pageOf({ ...none, totalToday: 9_000n, days: calls })).toMatch(
+      /900 of 9,000 calls used today.*keeps its larger number. From then on it is 5,000/u,
+    );
+    expect(pageOf({ totalToday: 160_000n })).not.toContain('Until then');
+  });
+
   test('shows an exception with its answer, and asks for none while one is open', () => {
     const exception = { text: 'we import on Mondays', wanted: null, until: null, answer: null } as const;
     const open = textOf(renderApiDetails(details({ exception: { ...exception, state: 'open' } })));

@@ -30,6 +30,7 @@ export const sampleDetails = (changes: Partial<ApiDetails> = {}): ApiDetails => 
   floor: 150_000n,
   additional: 10_000n,
   total: 160_000n,
+  totalToday: null,
   concurrencyLimit: 10,
   inFlight: 3,
   kinds: [{ kind: 'list', calls: 400n, credits: 60_000n }],

@@ -60,6 +60,7 @@ function toDetails(document: Document): ApiDetails {
     floor: toBigint(document.floor ?? null),
     additional: toBigint(document.additional_credits),
     total: toBigint(document.capacity),
+    totalToday: null,
     concurrencyLimit: document.concurrency_limit ?? null,
     inFlight: null,
     kinds: toKinds(document.kinds),
