@@ -112,7 +112,8 @@ export const validateUsage: Migration = {
 };
 
 // most have no point, and most texts are shorter than those that must be measured
-const KINDS = String.raw`g.kinds = '{}' or (g.kinds::text not like '%.%' or g.kinds::text !~ ': *[0-9]+[.]')
+const KINDS = String.raw`g.kinds = '{}' or jsonb_typeof(g.kinds) = 'object' and (g.kinds::text not like '%.%'
+      or g.kinds::text !~ ': *[0-9]+[.]')
       and not jsonb_path_exists(g.kinds, 'strict $.* \? (!exists(@ \? (${IN_RANGE})))')`;
 const SIZE = 'pg_column_size(kinds) <= 2000 or octet_length(kinds::text) <= 20000';
 

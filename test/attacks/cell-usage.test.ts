@@ -67,6 +67,11 @@ describe('a meter’s login writes usage, and nothing else', () => {
       '{"calls": 1e30, "credits": 1}',
     ])
       expect(await meter.attempt(send(`{"list": ${counters}}`))).toBe(REFUSED.check);
+    for (const kinds of ['[]', '1', 'null']) expect(await meter.attempt(send(kinds))).toBe(REFUSED.check);
+    // each is short enough, both together are not
+    const many = (name: string): string =>
+      JSON.stringify(Object.fromEntries(Array.from({ length: 400 }, (_, n) => [name + n, { calls: 1, credits: 1 }])));
+    expect(await meter.attempt(send(many('one')), send(many('other')))).toBe(REFUSED.check);
     expect(await meter.attempt(send('{}', 1e18))).toBe(REFUSED.check);
     for (const day of [1, 2])
       expect(await meter.attempt(send('{"v 1.5": {"calls": 2, "credits": 3}}', 1e17, day))).toBe('done');
