@@ -1,5 +1,5 @@
-// Calls that hold a slot here, each a link of one chain: to put one in and to take it out sets a few pointers. A map would
-// cost as much as all the rest of a call.
+// Calls that hold a slot here, each a link of one chain: to put one in and to take it out sets a few pointers. A map
+// would cost as much as all the rest of a call.
 import type { CallId } from '../stores/meter/call-id.js';
 import type { AcquireRequest, ChargedCall } from '../stores/meter/meter-store.js';
 

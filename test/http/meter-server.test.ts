@@ -294,7 +294,4 @@ describe('GET /orgs/:id/api-details', () => {
   });
 });
 
-test('any other path is a 404', async () => {
-  const { ask } = await open();
-  expect((await ask({ path: '/acquire' })).status).toBe(404);
-});
+test('any other path is a 404', async () => expect((await (await open()).ask({ path: '/acquire' })).status).toBe(404));

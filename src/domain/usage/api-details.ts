@@ -99,7 +99,7 @@ export function shareOfToday(details: ApiDetails): DayShare {
   return { unit, used, total, left, percent };
 }
 
-/** A migrated org's calls of today are held to its credits at least; what an undone org's credits are held to is gone. */
+/** Calls of a migrated org are held to its credits at least; what the credits of an undone one were is gone. */
 function findTotalToday({ model, total, totalToday }: ApiDetails, unit: MeterModel): bigint | null {
   if (total === null) return null;
   return totalToday ?? (model === 'legacy' && unit === 'credits' ? null : total);

@@ -5,7 +5,7 @@ import { selectRow, selectRows } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
 
-/** An array of Postgres of what needs no quotes: the driver looks at each element, which takes as long as all the rest. */
+/** An array of what needs no quotes: the driver looks at each element, which takes as long as all the rest. */
 const toArray = (values: readonly (number | MeterModel)[]): string => `{${values.join(',')}}`;
 
 export interface RecordedUsage {
@@ -27,7 +27,8 @@ export function recordUsageDays(tx: CellTransaction, days: readonly DayUsage[]):
     `select rejected, alerts_80, alerts_100 from credit_rollout.record_metered_usage(:org_ids::text[], :days::date[],
        :models::text[], :calls::bigint[], :credits::bigint[], :calls_given_back::bigint[],
        :credits_given_back::bigint[], :by_credits::bigint[], :by_concurrency::bigint[], :peaks::bigint[],
-       array(select jsonb_array_elements(:kinds::jsonb)), :shadow_by_credits::bigint[], :shadow_by_concurrency::bigint[])`,
+       array(select jsonb_array_elements(:kinds::jsonb)), :shadow_by_credits::bigint[],
+       :shadow_by_concurrency::bigint[])`,
     {
       org_ids: days.map(({ orgId }) => orgId),
       days: days.map(({ day }) => day),
