@@ -8,6 +8,7 @@ import { boundUsage, compareWholeOverrides, guardExceptions } from './asked-exce
 import { boundWhatWorkersCount } from './bounded-numbers.js';
 import { boundSlowdown } from './bounded-slowdown.js';
 import { recordCallCosts } from './call-costs.js';
+import { recordChangesTogether } from './changes-together.js';
 import { createChecks } from './checks.js';
 import { splitChecksums } from './checksum-seeds.js';
 import { addChecksums } from './checksums.js';
@@ -219,5 +220,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     judgeWholeRuns,
     checkGivenKinds,
     validateKindsSize,
+    recordChangesTogether,
   ];
 }

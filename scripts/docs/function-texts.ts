@@ -49,7 +49,9 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   split_batch: 'splits a pending range or repair in two',
   lock_batch: 'locks a pending batch that is to be split; internal',
   split_batch_at: 'splits a batch at an id of the source; called by `split_batch`',
-  record_allotment_change: 'trigger of `allotments`',
+  record_allotment_change:
+    'trigger of `allotments`: the org stays, the version grows, and a floor falls only with a cause',
+  record_changed_allotments: 'trigger of `allotments`: the before-images of the rows that a statement changes',
   record_removed_allotments: 'trigger of `allotments`: the before-images of the rows that a statement deletes',
   refuse_change: 'trigger of the append-only tables',
   keep_freeze: 'trigger of `freezes`',

@@ -30,6 +30,7 @@ afterAll(() => scene.drop());
 describe('a trigger function of ours', () => {
   test.each([
     ['record_allotment_change', 'before update'],
+    ['record_changed_allotments', 'after update'],
     ['record_removed_allotments', 'after delete'],
     ['keep_gate', 'before update'],
     ['note_changed_orgs', 'after insert'],

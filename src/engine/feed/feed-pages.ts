@@ -4,7 +4,7 @@ import { MAX_LISTED, sortEdits } from '../../domain/feed/sort-edits.js';
 import type { Clock } from '../../kernel/clock.js';
 import { lockFenceShared } from '../../stores/cell/batch/fence.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
-import { countRaised, type Feed, lockFeed, readFeed, saveFeedFailure } from '../../stores/cell/feed/feed.js';
+import { countRaised, type Feed, type LockedFeed, lockFeed, saveFeedFailure } from '../../stores/cell/feed/feed.js';
 import { isQueueFull, markEditsRead, queueEdits, takeRecordedEdits } from '../../stores/cell/feed/recorded-edits.js';
 import {
   addBulk,
@@ -58,23 +58,23 @@ interface PageOptions {
 }
 
 /** Throws FeedStopped. */
-async function openFeed(tx: CellTransaction): Promise<Feed> {
+async function openFeed(tx: CellTransaction, when: 'rested' | 'at_once'): Promise<LockedFeed> {
   await lockFenceShared(tx);
-  const feed = await readFeed(tx);
+  const feed = await lockFeed(tx, when);
   if (!feed.attached || feed.by === null) throw new FeedStopped('off');
   if (!feed.open) throw new FeedStopped('closed');
   return feed;
 }
 
 /** Throws FeedStopped where another worker reads. */
-async function lockReading(tx: CellTransaction): Promise<void> {
-  if (!(await lockFeed(tx))) throw new FeedStopped('busy');
+function assertLocked({ locked }: LockedFeed): void {
+  if (!locked) throw new FeedStopped('busy');
 }
 
 /** Throws FeedStopped. */
 async function enterFeed(tx: CellTransaction): Promise<Feed> {
-  const feed = await openFeed(tx);
-  await lockReading(tx);
+  const feed = await openFeed(tx, 'at_once');
+  assertLocked(feed);
   return feed;
 }
 
@@ -110,9 +110,9 @@ export type Search = { readonly feed: Feed } & (
 /** One transaction, since most searches find nothing: who has rested enough searches, and who is told to, `at_once`. */
 export function searchFeed(context: PageContext, when: 'rested' | 'at_once'): Promise<Search> {
   return context.cell.inTransaction('worker', async (tx) => {
-    const feed = await openFeed(tx);
+    const feed = await openFeed(tx, when);
     if (when === 'rested' && feed.restMs > 0) return { kind: 'rests', feed };
-    await lockReading(tx);
+    assertLocked(feed);
     const options = { limit: feed.pageSize, act: 'raise' } as const;
     const page =
       feed.by === 'triggers'
@@ -174,11 +174,11 @@ async function takeQueue(
   feed: Feed,
   { limit, act, from }: QueueOptions,
 ): Promise<FeedPage> {
-  const { edits, orgIds } = await takeRecordedEdits(tx, { limit, from });
+  const { edits, orgIds, lags } = await takeRecordedEdits(tx, { limit, from });
   const page = act === 'raise' ? await raise(context, tx, feed, orgIds) : { raised: 0, tookMs: 0 };
   const queued = edits === limit;
   if (!queued && feed.by === 'triggers') {
-    await markEditsRead(tx);
+    if (lags) await markEditsRead(tx);
     if (feed.failure !== null) await saveFeedFailure(tx, null);
   }
   return { ...page, read: edits, queued, bulk: feed.bulk };

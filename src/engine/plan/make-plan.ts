@@ -114,14 +114,16 @@ async function planOnce(
     const reading = { cell, question, hooks, readMode, planId, snapshot, cursor, clock: context.clock };
     const collected = await readRanges(tx, reading);
     const planningMs = context.clock.now().getTime() - started;
-    const of = { question, batchSize: cursor.size, found, collected, leftOut };
+    const of = { question, batchSize: cursor.size, found, collected, leftOut: await leftOut };
     const draft = describePlan({ ...of, snapshotAt, planningMs, recent });
     const plan = { draft, planId, canaries: collected.canaries };
     // with one connection, so that a requested plan is there as a whole or not at all
     return countConnections(reading) === 1 ? { ...plan, report: await finish(tx, plan) } : plan;
   };
-  const leftOut = await countLeftOutAs(cell, 'planner', question.save === 'nothing' ? countLeftOut : noteLeftOut);
-  const plan = await cell.inTransaction('planner', read, { statementMs: STATEMENT_MS });
+  // begun first, so that it waits for no connection of the plan, which waits for it
+  const leftOut = countLeftOutAs(cell, 'planner', question.save === 'nothing' ? countLeftOut : noteLeftOut);
+  const ended = leftOut.catch(() => undefined);
+  const plan = await cell.inTransaction('planner', read, { statementMs: STATEMENT_MS }).finally(() => ended);
   // after all connections have committed: the snapshot of the plan does not see what the others stored
   return plan.report ?? cell.inTransaction('planner', (tx) => finish(tx, plan), { statementMs: STATEMENT_MS });
 }

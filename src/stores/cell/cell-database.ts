@@ -103,14 +103,22 @@ function createReaderCheck(
 ): () => Promise<void> {
   const owners = [cellOwnerName(dataCenter), cellSourceRoleName(dataCenter)];
   let checkedAt = Number.NEGATIVE_INFINITY;
-  return async () => {
+  let checking: Promise<void> | undefined;
+  const check = async (): Promise<void> => {
     const now = performance.now();
-    if (now - checkedAt < READER_CHECK_MS) return;
     await transaction(async (tx) => {
       await execute(tx, `${OWN_SETTINGS};${limitsSql(READER_CHECK_TIMEOUT_MS)}`);
       await rejectStrongReader(tx, { dataCenter, owners });
     });
     checkedAt = now;
+  };
+  return async () => {
+    if (performance.now() - checkedAt < READER_CHECK_MS) return;
+    // one for all who ask meanwhile
+    checking ??= check().finally(() => {
+      checking = undefined;
+    });
+    await checking;
   };
 }
 

@@ -20,14 +20,12 @@ export interface EditedOrgs {
   readonly by: DecideBy;
 }
 
-const inputs = (row: string): string =>
-  `${row}.org_id::text, ${row}.edition, ${row}.paid, ${row}.agents, ${row}.light_agents, ${row}.additional_credits,
-   ${row}.negotiated_limit, ${row}.floor`;
-
-type VersionedRow = InputsRow & { readonly version: number };
+const listInputs = (row: string, prefix: string): string =>
+  ['edition', 'paid', 'agents', 'light_agents', 'additional_credits', 'negotiated_limit', 'floor']
+    .map((column) => `${row}.${column} as ${prefix}${column}`)
+    .join(', ');
 
 interface InputsRow {
-  readonly orgId: string;
   readonly edition: string;
   readonly paid: boolean;
   readonly agents: string;
@@ -37,11 +35,16 @@ interface InputsRow {
   readonly floor: string | null;
 }
 
-/** An org that the rule raises, with the inputs that the source has now. */
+type RaiseRow = InputsRow &
+  Pick<Raise, 'orgId' | 'version'> & {
+    readonly [Key in keyof InputsRow as `stored${Capitalize<Key>}`]: InputsRow[Key];
+  };
+
+/** An org that the rule raises: what the source has now, and its allotment when the rule was asked. */
 export interface Raise {
   readonly orgId: string;
   readonly found: ComparedInputs;
-  /** Of its allotment, when the rule was asked. */
+  readonly stored: ComparedInputs;
   readonly version: number;
 }
 
@@ -49,35 +52,48 @@ export interface Raise {
 export async function listRaises(tx: CellTransaction, { orgIds, by }: EditedOrgs): Promise<readonly Raise[]> {
   if (orgIds.length === 0) return [];
   // `offset 0`: one allotment at a time by its key, whatever number of raises the server expects
-  const rows = await selectRows<VersionedRow>(
+  const rows = await selectRows<RaiseRow>(
     tx,
-    `select ${inputs('d')}, a.version from (select * from ${raises(by)}) d
+    `select d.org_id::text, a.version, ${listInputs('d', '')}, ${listInputs('a', 'stored_')}
+     from (select * from ${raises(by)}) d
      cross join lateral (
-       select s.version from credit_rollout.allotments s where s.org_id = d.org_id offset 0) a`,
+       select s.* from credit_rollout.allotments s where s.org_id = d.org_id offset 0) a`,
     { org_ids: orgIds },
   );
-  return rows.map((row) => ({ orgId: row.orgId, found: toInputs(row), version: row.version }));
+  return rows.map(toRaise);
 }
 
-/** An allotment that nobody else changes until the transaction ends. */
-export interface LockedAllotment {
-  readonly stored: ComparedInputs;
-  readonly version: number;
-}
-
-/** Locks the allotments of these orgs, and returns them by org. */
-export async function lockStored(
-  tx: CellTransaction,
-  orgIds: readonly string[],
-): Promise<ReadonlyMap<string, LockedAllotment>> {
-  const rows = await selectRows<VersionedRow>(
+/**
+ * Locks the allotments of these raises in ascending order, as everybody does, until the transaction ends. Returns whose
+ * allotment is another one by now, or none.
+ */
+export async function lockRaises(tx: CellTransaction, listed: readonly Raise[]): Promise<readonly string[]> {
+  const changed = await selectRows<Pick<Raise, 'orgId'>>(
     tx,
-    `select ${inputs('a')}, a.version from credit_rollout.allotments a
-     where a.org_id = any (:org_ids::credit_rollout.org_id[]) order by a.org_id for update`,
-    { org_ids: orgIds },
+    `select i.id::text as org_id from unnest(:org_ids::credit_rollout.org_id[], :versions::int[]) i (id, version)
+     left join (
+       select a.org_id, a.version from credit_rollout.allotments a
+       where a.org_id = any (:org_ids::credit_rollout.org_id[]) order by a.org_id for update) l on l.org_id = i.id
+     where l.version is distinct from i.version`,
+    { org_ids: listed.map(({ orgId }) => orgId), versions: listed.map(({ version }) => version) },
   );
-  return new Map(rows.map((row) => [row.orgId, { stored: toInputs(row), version: row.version }]));
+  return changed.map(({ orgId }) => orgId);
 }
+
+const toRaise = (row: RaiseRow): Raise => ({
+  orgId: row.orgId,
+  version: row.version,
+  found: toInputs(row),
+  stored: toInputs({
+    edition: row.storedEdition,
+    paid: row.storedPaid,
+    agents: row.storedAgents,
+    lightAgents: row.storedLightAgents,
+    additionalCredits: row.storedAdditionalCredits,
+    negotiatedLimit: row.storedNegotiatedLimit,
+    floor: row.storedFloor,
+  }),
+});
 
 const toInputs = (row: InputsRow): ComparedInputs => ({
   edition: row.edition,

@@ -37,32 +37,42 @@ const SLOW_ORG_MS = 50;
 const restMs = (column: string): string => `
   greatest(0, least(300000, coalesce(extract(epoch from r.${column} - clock_timestamp()) * 1000, 0)))::float8`;
 
+type FeedRow = Omit<Feed, 'open'> & { readonly open: boolean | null };
+
+const FEED = `
+select clock_timestamp()::text as at, r.failure,
+  f.state = 'closed' and f.single_writes and f.timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)
+    and not ${FROZEN} as open,
+  ${READS_SOURCE} as attached,
+  case when to_regproc('credit_rollout.note_changed_orgs') is not null then 'triggers'
+       when to_regclass('credit_rollout.source_updates') is not null then 'updates' end as by,
+  ${restMs('rest_until')} as rest_ms, ${restMs('backlog_rest_until')} as backlog_rest_ms,
+  r.page_size, case when coalesce(k.one_org_ms, 0) <= ${SLOW_ORG_MS} then 'keys' else 'list' end as decide,
+  exists (select from credit_rollout.changed_orgs) as queued, r.bulk_from is not null as bulk
+from credit_rollout.fence f cross join credit_rollout.feed r cross join credit_rollout.cell k`;
+
 /** Needs the fence's lock, shared, where something is to be written after it. */
 export async function readFeed(tx: CellTransaction): Promise<Feed> {
-  const row = await selectRow<Omit<Feed, 'open'> & { readonly open: boolean | null }>(
-    tx,
-    `select clock_timestamp()::text as at, r.failure,
-       f.state = 'closed' and f.single_writes and f.timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)
-         and not ${FROZEN} as open,
-       ${READS_SOURCE} as attached,
-       case when to_regproc('credit_rollout.note_changed_orgs') is not null then 'triggers'
-            when to_regclass('credit_rollout.source_updates') is not null then 'updates' end as by,
-       ${restMs('rest_until')} as rest_ms, ${restMs('backlog_rest_until')} as backlog_rest_ms,
-       r.page_size, case when coalesce(k.one_org_ms, 0) <= ${SLOW_ORG_MS} then 'keys' else 'list' end as decide,
-       exists (select from credit_rollout.changed_orgs) as queued, r.bulk_from is not null as bulk
-     from credit_rollout.fence f cross join credit_rollout.feed r cross join credit_rollout.cell k`,
-  );
+  const row = await selectRow<FeedRow>(tx, FEED);
   return { ...row, open: row.open ?? false };
 }
 
-/** One reader at a time in a cell; false: another worker reads. */
-export async function lockFeed(tx: CellTransaction): Promise<boolean> {
-  const { locked } = await selectRow<{ locked: boolean }>(
+/** `locked`: nobody else reads until the transaction ends; false: another worker does, or nothing may be read now. */
+export type LockedFeed = Feed & { readonly locked: boolean };
+
+/**
+ * The same, and where something may be read now, becomes the one reader of the cell: a look that finds nothing costs
+ * little but its round trips.
+ */
+export async function lockFeed(tx: CellTransaction, when: 'rested' | 'at_once'): Promise<LockedFeed> {
+  const row = await selectRow<FeedRow & { readonly locked: boolean | null }>(
     tx,
-    'select pg_try_advisory_xact_lock(:lock_class, :lock) as locked',
-    { lock_class: LOCK_CLASS, lock: FEED_LOCK },
+    `select f.*, case when f.open and f.attached and f.by is not null and (:at_once or f.rest_ms <= 0)
+       then pg_try_advisory_xact_lock(:lock_class, :lock) end as locked
+     from (${FEED} offset 0) f`,
+    { at_once: when === 'at_once', lock_class: LOCK_CLASS, lock: FEED_LOCK },
   );
-  return locked;
+  return { ...row, open: row.open ?? false, locked: row.locked ?? false };
 }
 
 /** Adds to the number of raised orgs. */

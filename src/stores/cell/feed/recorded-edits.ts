@@ -7,7 +7,13 @@ export interface RecordedEdits {
   /** Recorded edits that were deleted here, several of one org perhaps. */
   readonly edits: number;
   readonly orgIds: readonly string[];
+  /** Many numbers were given out since the last one that is known to be read: where none is left, mark them. */
+  readonly lags: boolean;
 }
+
+/** The newest number, of an edit that was recorded or of one whose transaction failed. */
+const GIVEN = '(select s.last_value from credit_rollout.changed_orgs_change_no_seq s)';
+const LAGS = `${GIVEN} - noted_to > 10000`;
 
 /**
  * Deletes `limit` recorded edits and returns their orgs, ascending. They are back when the transaction fails. The
@@ -26,15 +32,16 @@ export function takeRecordedEdits(
      read as (
        update credit_rollout.feed set changed_at = clock_timestamp(), noted_to = greatest(noted_to, ${noted})
        where exists (select from taken))
-     select count(*)::int as edits, coalesce(array_agg(distinct org_id)::text[], '{}') as org_ids from taken`,
+     select count(*)::int as edits, coalesce(array_agg(distinct org_id)::text[], '{}') as org_ids,
+       (select ${LAGS} from credit_rollout.feed) as lags
+     from taken`,
     { limit },
   );
 }
 
 /** No edit is left: all numbers given out so far are read, also those of transactions that failed. */
 export async function markEditsRead(tx: CellTransaction): Promise<void> {
-  const given = '(select s.last_value from credit_rollout.changed_orgs_change_no_seq s)';
-  await execute(tx, `update credit_rollout.feed set noted_to = ${given} where ${given} - noted_to > 10000`);
+  await execute(tx, `update credit_rollout.feed set noted_to = ${GIVEN} where ${LAGS}`);
 }
 
 /** Beyond so many the queue takes no more: whoever finds more edits leaves them to a reading by id. */

@@ -104,14 +104,16 @@ const firstOf = (list: ListName): string => firstOfGroups(list, list === 'raise'
 
 const RANKS: Readonly<Record<ListName, string>> = { raise: '$9', floor: '$10', short: '$11' };
 
-// Pieces between which the function puts the places of the editions, the rule, and what only some plans need. OFFSET 0:
-// what the rule gives is computed once, however often it is used. MATERIALIZED: several readers share it.
+// Pieces between which the function puts the number of the range, the places of the editions, the rule, and what only
+// some plans need. OFFSET 0: what the rule gives is computed once, however often it is used. MATERIALIZED: several
+// readers share it.
 function planStatement(unique: boolean, peaks: KnownPeaks): readonly string[] {
   const lists: readonly ListName[] = peaks.source || peaks.measured ? ['raise', 'floor', 'short'] : ['raise', 'floor'];
   return [
     `
 with grouped as materialized (
-  select width_bucket(d.org_id, $2) << ${RANGE_SHIFT}
+  select (`,
+    `) << ${RANGE_SHIFT}
     | case when d.reason is null then (((`,
     `) << 8 | ${flagsOfRow}) << 4 | ${MOVEMENT}) << 4 | ${BAR} else 0 end as key,
     d.reason, ${groupCounts(lists, RANKS)},
@@ -141,8 +143,8 @@ const quoted = (text: string | undefined): string => `$part$${text ?? ''}$part$`
 
 /** plpgsql: the text of the statement. */
 function statementText(unique: boolean, peaks: KnownPeaks): string {
-  const [start, flags, counts, rows, from, rule, end, answer] = planStatement(unique, peaks);
-  return `${quoted(start)} || places || ${quoted(flags)}
+  const [start, kind, flags, counts, rows, from, rule, end, answer] = planStatement(unique, peaks);
+  return `${quoted(start)} || in_range || ${quoted(kind)} || places || ${quoted(flags)}
       || case when protects then 'count(d.protected)' else '0' end
       || ${quoted(counts)} || case when plan is null then '' else ${quoted(COLUMNS)} end
       || ${quoted(rows)} || case when protects then ', p.org_id as protected' else '' end
@@ -176,6 +178,10 @@ declare
     select from credit_rollout.allotments a
     where (lowest is null or a.org_id >= lowest) and (highest is null or a.org_id < highest)
     order by a.org_id limit 1) first_one);
+  -- a few comparisons with constants cost less than a search
+  in_range constant text := case when cardinality(bounds) > 5 then 'width_bucket(d.org_id, $2)'
+    else coalesce((select 'case ' || string_agg(format('when d.org_id < ($2)[%s] then %s', n, n - 1), ' ' order by n)
+      || format(' else %s end', max(n)) from generate_series(1, cardinality(bounds) - 2) n), '0') end;
   places text;
   planned json;
 begin
