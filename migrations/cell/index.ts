@@ -61,6 +61,7 @@ import { createCellSeals, sealRuns } from './seals.js';
 import { checkSealsAtCommit } from './seals-at-commit.js';
 import { shortenChecksums } from './shorter-checksums.js';
 import { limitSignUpLists } from './sign-up-lists.js';
+import { measureOrgLists } from './sign-up-reads.js';
 import { limitSignUpWaits } from './sign-up-waits.js';
 import { keepGivenUpSignUps, noteNoLongIds } from './sign-ups-given-up.js';
 import { writeSignUpsLater } from './sign-ups-later.js';
@@ -88,6 +89,7 @@ import { compareWrittenNumbers } from './written-numbers.js';
 
 export type { CellSchemaOptions } from './identity.js';
 
+import { recordSkippedFollowUps } from './skipped-follow-ups.js';
 import { measureSlowdown } from './slowdown.js';
 import { cutClaimedNames, limitCellTexts } from './texts.js';
 import { quickenUndo } from './undo-speed.js';
@@ -214,6 +216,8 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     limitSignUpLists,
     refuseUnknownOrgs,
     keepPlannedDefinition,
+    measureOrgLists,
+    recordSkippedFollowUps,
     setDynamicFailuresAside,
     choosePlanSizes,
     countOthersWrites,

@@ -45,7 +45,7 @@ export interface BenchOptions {
   /** Sizes of the mode `flat`. */
   readonly sizes: readonly number[];
   readonly runs: number;
-  /** Orgs for the contenders that run one job per org; sign-ups of each kind in the mode `signups`; calls in `meter`. */
+  /** Orgs for the contenders that run one job per org; sign-ups of each condition in `signups`; calls in `meter`. */
   readonly sample: number;
   readonly batchSize: BatchSetting;
   readonly lanes: number;
@@ -115,7 +115,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
       'runs',
       mode === 'start' ? 20 : mode === 'memory' || mode === 'traffic' ? 1 : mode === 'meter' ? 5 : 3,
     ),
-    sample: parseCount(values, 'sample', mode === 'signups' ? 10_000 : 20_000),
+    sample: parseCount(values, 'sample', mode === 'signups' ? 1_000 : 20_000),
     batchSize: parseBatchSize(values),
     lanes: parseCount(values, 'lanes', 2),
     undecidableEvery: parseCount(values, 'undecidable-every', 250_000),

@@ -43,3 +43,9 @@ export const PRODUCT_VIEWS = {
 } as const;
 
 export type ProductView = keyof typeof PRODUCT_VIEWS;
+
+/** A lateral view as `lateral`, whose comparison no index serves: each org costs a read of all users. */
+export const UNINDEXED_VIEW = PRODUCT_VIEWS.lateral.replace(
+  'where x.account_id = a.account_id) u',
+  'where x.account_id::text = a.account_id::text) u',
+);

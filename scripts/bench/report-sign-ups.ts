@@ -1,6 +1,7 @@
 // What sign-ups cost and how many were lost, as text. Judges by the goals that stand below the numbers.
 import { findMedian, formatCount, formatTable } from './numbers.js';
 import { formatGoal } from './report.js';
+import { type CrowdMeasure, FOLLOWED_MS } from './sign-up-crowd.js';
 import { type ConditionMeasure, TIMEOUTS_MS } from './sign-up-losses.js';
 import type { SignUpTimes } from './sign-up-once.js';
 import type { SignUpMeasure } from './sign-ups.js';
@@ -30,6 +31,17 @@ const costRow = (name: string, orgs: number, { bare, called }: SignUpTimes): rea
   (findP99(called) / findP99(bare)).toFixed(2),
 ];
 
+const seconds = (value: number): string => `${(value / 1_000).toFixed(1)} s`;
+
+/** `200 at once (in 0.3 s): written within 1.4 s`. */
+export function formatCrowd({ orgs, signedUpMs, longestMs, left, readMs, said }: CrowdMeasure): string {
+  const wait =
+    left === 0 ? `written within ${seconds(longestMs)}` : `${formatCount(left)} left after ${seconds(longestMs)}`;
+  const read = readMs === null ? '' : `, a read takes ${ms(readMs)}`;
+  const status = longestMs <= FOLLOWED_MS ? '' : `; status says: ${said.join(', ') || 'NOTHING'}`;
+  return `${formatCount(orgs)} at once (in ${seconds(signedUpMs)}): ${wait}${read}${status}`;
+}
+
 /** What it costs, and what was lost; each with its goals below it. */
 export function reportSignUps(measures: readonly SignUpMeasure[]): readonly string[] {
   const costs = measures.flatMap(({ source, orgs, inTurn, first }) => [
@@ -47,14 +59,17 @@ export function reportSignUps(measures: readonly SignUpMeasure[]): readonly stri
       formatCount(sumOf(measure.counts.map(({ unrecorded }) => unrecorded))),
     ]),
   );
-  const failures = `failed at ${TIMEOUTS_MS.join(', ')} ms (without/empty/with)`;
+  const failures = `failed at ${TIMEOUTS_MS.join(', ')} ms (of a third without/of a third empty/with)`;
   return [
     ...formatTable([['source', 'orgs', 'insert p50 / p99', 'with us p50 / p99', 'p50 ratio', 'p99 ratio'], ...costs]),
     '',
     ...formatTable([
-      ['source, beside', 'of each', failures, 'insert p50 / p99', 'with us p50 / p99', 'waiting', 'unrecorded'],
+      ['source, beside', 'with us', failures, 'insert p50 / p99', 'with us p50 / p99', 'waiting', 'unrecorded'],
       ...losses,
     ]),
+    '',
+    ...measures.flatMap(({ source, crowds }) => crowds.map((crowd) => `on the ${source} ${formatCrowd(crowd)}`)),
+    'goal: within 5 s, or status says why not',
     '',
     ...measures.map(({ source, left }) => `recorded on the ${source}, and left to the sweep: ${formatCount(left)}`),
     '',

@@ -11,10 +11,13 @@ const CONNECTIONS = 8;
 /** A new session for each costs ten times as much. */
 const FEWER = 10;
 
-/** Sign-ups under one time-out in one condition, a third of the sample: as many without us as with us. */
+/** Without us the same is asked once in so many turns: it shows what the time-outs end anyway. */
+const COMPARED_EVERY = 3;
+
+/** Sign-ups under one time-out in one condition. */
 export interface LossCounts {
   readonly timeoutMs: number;
-  /** Of each kind. */
+  /** With us; of the others a third each. */
   readonly asked: number;
   /** That failed; `called`, `empty`: after the insert; where that itself fails, it would have failed without us. */
   readonly failed: Readonly<Record<SignUpKind, number>>;
@@ -51,6 +54,14 @@ export async function measureCondition(question: LossQuestion): Promise<Conditio
   return { condition, counts, bare: times.bare, called: times.called, waiting: await countPending(url) };
 }
 
+/** The whole sample under each time-out where nothing else goes on, under all of them together where something does. */
+function countAsked(condition: SignUpCondition, sample: number): number {
+  if (condition === 'calm') return sample;
+  return Math.ceil(sample / TIMEOUTS_MS.length / (condition === 'new sessions' ? FEWER : 1));
+}
+
+const listKinds = (turn: number): readonly SignUpKind[] => (turn % COMPARED_EVERY === 0 ? SIGN_UP_KINDS : ['called']);
+
 interface Round {
   readonly clients: readonly pg.Client[];
   readonly timeoutMs: number;
@@ -60,7 +71,7 @@ interface Round {
 async function countLosses(question: LossQuestion, { clients, timeoutMs, times }: Round): Promise<LossCounts> {
   const { source, condition, ids, sample, url } = question;
   const fresh = condition === 'new sessions';
-  const asked = Math.ceil(sample / TIMEOUTS_MS.length / (fresh ? FEWER : 1));
+  const asked = countAsked(condition, sample);
   const failed = { bare: 0, empty: 0, called: 0 };
   const codes: string[] = [];
   const committed: number[] = [];
@@ -78,7 +89,7 @@ async function countLosses(question: LossQuestion, { clients, timeoutMs, times }
     if (!fresh) await signUpOnce(client, { source, how: 'called', id: ids(), timeoutMs: 0, isolation: '' });
     while (left > 0) {
       left -= 1;
-      for (const how of SIGN_UP_KINDS)
+      for (const how of listKinds(left))
         await (fresh ? withClient(url, (other) => signUp(other, how)) : signUp(client, how));
     }
   };
@@ -86,7 +97,11 @@ async function countLosses(question: LossQuestion, { clients, timeoutMs, times }
   return { timeoutMs, asked, failed, codes, unrecorded: await countUnrecorded(url, committed) };
 }
 
-function withClients<T>(url: string, count: number, work: (clients: readonly pg.Client[]) => Promise<T>): Promise<T> {
+export function withClients<T>(
+  url: string,
+  count: number,
+  work: (clients: readonly pg.Client[]) => Promise<T>,
+): Promise<T> {
   const open = (opened: readonly pg.Client[]): Promise<T> =>
     opened.length === count ? work(opened) : withClient(url, (client) => open([...opened, client]));
   return open([]);

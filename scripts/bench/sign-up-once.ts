@@ -3,7 +3,8 @@
 import pg from 'pg';
 import { withClient } from './database.js';
 
-export const SIGN_UP_SOURCES = ['table', 'grouped', 'lateral', 'window'] as const;
+/** `unindexed`: a lateral view that reads all users for each org. */
+export const SIGN_UP_SOURCES = ['table', 'grouped', 'lateral', 'window', 'unindexed'] as const;
 export type SignUpSource = (typeof SIGN_UP_SOURCES)[number];
 
 /** `empty`: a statement that does nothing stands where our call does. */

@@ -13,10 +13,11 @@ import { letOwnerReadSql } from '../../src/stores/cell/setup/roles.js';
 import { DATA_CENTER, RATE_CARD } from './bed.js';
 import { recreateDatabase, withClient } from './database.js';
 import { formatCount } from './numbers.js';
-import { PRODUCT_VIEWS, productTables } from './product-views.js';
-import { findP99, formatLosses } from './report-sign-ups.js';
+import { PRODUCT_VIEWS, productTables, UNINDEXED_VIEW } from './product-views.js';
+import { findP99, formatCrowd, formatLosses } from './report-sign-ups.js';
 import type { BenchRun } from './run-bench.js';
-import { SIGN_UP_CONDITIONS, type SignUpPlace, startCondition } from './sign-up-conditions.js';
+import { SIGN_UP_CONDITIONS, type SignUpCondition, type SignUpPlace, startCondition } from './sign-up-conditions.js';
+import { CROWDS, type CrowdMeasure, measureCrowd } from './sign-up-crowd.js';
 import { type ConditionMeasure, countLeft, countPending, measureCondition } from './sign-up-losses.js';
 import { measureFirst, measureInTurn, SIGN_UP_SOURCES, type SignUpSource, type SignUpTimes } from './sign-up-once.js';
 
@@ -27,6 +28,8 @@ export interface SignUpMeasure {
   readonly inTurn: SignUpTimes;
   readonly first: SignUpTimes;
   readonly conditions: readonly ConditionMeasure[];
+  /** At the same moment, beside a worker. */
+  readonly crowds: readonly CrowdMeasure[];
   /** Recorded on credits, and neither written nor waiting to be written: a sweep or a night writes them. */
   readonly left: number;
 }
@@ -61,7 +64,8 @@ async function createSource(client: pg.Client, source: SignUpSource, orgs: numbe
       analyze public.orgs`);
   } else {
     await client.query(productTables(orgs));
-    await client.query(`create view public.orgs as ${PRODUCT_VIEWS[source]}`);
+    const view = source === 'unindexed' ? UNINDEXED_VIEW : PRODUCT_VIEWS[source];
+    await client.query(`create view public.orgs as ${view}`);
   }
   await client.query(letOwnerReadSql(DATA_CENTER.id, 'public.orgs'));
 }
@@ -84,19 +88,23 @@ interface SourceBench extends SignUpPlace, Pick<BenchRun, 'options' | 'print'> {
   readonly source: SignUpSource;
 }
 
+/** One after the other: more of them do not say more. */
+const MOST_IN_TURN = 3_000;
 /** A new session for each takes its time. */
 const MOST_FIRST = 200;
 /** Long enough to write what waits, but where the view reads every org for each. */
 const WRITE_FOR_MS = 20_000;
+/** From this sample on the large crowd comes too. */
+const CROWD_SAMPLE = 1_000;
 
 async function measureSource(bench: SourceBench): Promise<SignUpMeasure> {
   const { url, cell, source, options, print } = bench;
   const ids = countFrom(options.orgs + 1);
-  const inTurn = await measureInTurn(url, { source, count: options.sample, ids });
+  const inTurn = await measureInTurn(url, { source, count: Math.min(MOST_IN_TURN, options.sample), ids });
   print(`${source}: p99 ${findP99(inTurn.bare).toFixed(1)} ms without us, ${findP99(inTurn.called).toFixed(1)} with`);
   const first = await measureFirst(url, { source, count: Math.min(MOST_FIRST, options.sample), ids });
   const conditions: ConditionMeasure[] = [];
-  for (const condition of SIGN_UP_CONDITIONS) {
+  for (const condition of conditionsOf(source)) {
     const measure = await measureCondition({ url, cell, source, condition, sample: options.sample, ids });
     conditions.push(measure);
     print(`${source}, ${condition}: ${formatLosses(measure)}`);
@@ -108,8 +116,19 @@ async function measureSource(bench: SourceBench): Promise<SignUpMeasure> {
     const { restMs } = await writeSignUps(context, DATA_CENTER.id);
     await systemClock.sleep(restMs);
   }
-  return { source, orgs: options.orgs, inTurn, first, conditions, left: await countLeft(url) };
+  const left = await countLeft(url);
+  const crowds: CrowdMeasure[] = [];
+  for (const orgs of CROWDS.filter((_, at) => at === 0 || options.sample >= CROWD_SAMPLE)) {
+    const crowd = await measureCrowd({ url, cell, source, orgs: Math.min(orgs, options.sample), ids });
+    crowds.push(crowd);
+    print(`${source}: ${formatCrowd(crowd)}`);
+  }
+  return { source, orgs: options.orgs, inTurn, first, conditions, crowds, left };
 }
+
+/** A sign-up reads no source, whatever it is: of a view more the rest is the same. */
+const conditionsOf = (source: SignUpSource): readonly SignUpCondition[] =>
+  source === 'unindexed' ? ['calm'] : SIGN_UP_CONDITIONS;
 
 const countFrom = (first: number): (() => number) => {
   let next = first;

@@ -125,7 +125,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   decided_stored: 'the rule for one org, with its allotment: for the change feed, which asks for one after the other',
   list_updated: 'orgs by their `updated_at`, the newest first: for the change feed, where the source has that column',
   measure_look: 'how long `list_updated` takes, in ms; for `init` and `doctor`',
-  measure_one_org: 'how long reading the source takes for one org, in ms; for `init`',
+  measure_one_org: 'how long reading the source takes for one org, or for a list of so many, in ms; for `init`',
   check_reversed_cutover: 'trigger of `reversals`: a seal takes back the cut-over that it names',
   seal_plan: 'what control needs to register a plan; runs as its owner, who reads the key',
   note_left_out: 'counts the orgs that `source_orgs` leaves out, and keeps the number; for plans and nights',

@@ -1,10 +1,12 @@
 // Refuses the database that a cell was copied from when it moved, which has the identity of the cell: what is read
 // there is old, and what is written there is lost.
+import { type Advice, advise, command } from '../kernel/advice.js';
 import { withTimeout } from '../kernel/retry.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import type { CellDatabase, CellTransaction } from '../stores/cell/cell-database.js';
 import { adviseMoved } from '../stores/cell/identity.js';
 import { hasAdoption } from '../stores/cell/setup/adoption.js';
+import type { AdoptedPlace } from '../stores/control/cell-proposals.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
 import type { CellDirectory, EngineContext } from './context.js';
 import { getDataCenter } from './data-center.js';
@@ -19,13 +21,22 @@ async function findAdoption({ control, clock }: Asked, dataCenter: string): Prom
   return (await withTimeout(clock, CONTROL_MS, asked))?.adoption ?? null;
 }
 
-const leftBehind = (dataCenter: string): RolloutError =>
+export const leftBehind = (dataCenter: string): RolloutError =>
   new RolloutError('wrong_cell', {
     message:
       `The database configured for data center "${dataCenter}" was left behind when its cell moved: ` +
       'two people adopted another copy of it.',
     next: adviseMoved(dataCenter),
   });
+
+/** Where the configuration of who still has the old URL must lead. */
+export function adviseAdopted(dataCenter: string, { databaseName, systemIdentifier }: AdoptedPlace): Advice {
+  const place =
+    databaseName === null || systemIdentifier === null
+      ? 'of the copy that was adopted'
+      : `of database "${databaseName}" on the server with the system identifier ${systemIdentifier}`;
+  return advise`Put the URL ${place} into the configuration; if this copy is meant, run: ${command`adopt-cell --dc ${dataCenter}`}`;
+}
 
 /** The same cells, of which each is asked before its first transaction whether it was left behind: for a command. */
 export function guardCells(context: Asked): CellDirectory {

@@ -55,8 +55,11 @@ export async function undone<T>(tx: Knex.Transaction, fn: () => Promise<T>): Pro
 }
 
 /** The row of a statement inside which code of somebody else runs, which is undone. */
-export const selectRowAndUndo = <Row extends object>(tx: Knex.Transaction, sql: string): Promise<Row> =>
-  undone(tx, () => selectRow<Row>(tx, sql));
+export const selectRowAndUndo = <Row extends object>(
+  tx: Knex.Transaction,
+  sql: string,
+  values: SqlValues = {},
+): Promise<Row> => undone(tx, () => selectRow<Row>(tx, sql, values));
 
 /** Runs a statement that is not read; how many rows it touched. Without values it may be several, in one round trip. */
 export async function execute(tx: Knex.Transaction, sql: string, values: SqlValues = {}): Promise<number> {

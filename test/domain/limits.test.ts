@@ -18,6 +18,7 @@ import { decideUndoing } from '../../src/domain/rollout/decide-undo.js';
 import type { ReadCell } from '../../src/domain/rollout/decision.js';
 import { isPauseOver } from '../../src/domain/rollout/decision.js';
 import { decidePauseEnd } from '../../src/domain/rollout/pause-end.js';
+import { nameReading } from '../../src/domain/source/read-times.js';
 import { DAY_MS } from '../../src/domain/time/duration.js';
 import { decideDelivery } from '../../src/domain/webhooks/decide-delivery.js';
 import { cell, dc, NOW } from './rollout/sample-snapshot.js';
@@ -60,7 +61,7 @@ const ending = (ms: number): string => {
   }
 };
 const edits = (count: number) => Array.from({ length: count }, (_, n) => ({ id: `${n}`, at: 'one' }));
-const WAITS = { count: 1, readMs: null, failure: null } as const;
+const WAITS = { count: 1, readMs: null, failure: null, untriedMs: 0 } as const;
 const WRITING = { frozen: false, singleWrites: true, workersAlive: 1 } as const;
 
 /** Each with what it says of a number, and what that is from which number on. */
@@ -169,6 +170,22 @@ const EACH: Readonly<Record<string, readonly [(n: number) => unknown, Readonly<R
   'a view that takes long': [
     (n) => explainSignUpsWait({ ...WAITS, readMs: n }, WRITING),
     { 250: 'being_written', 251: 'view_takes_long' },
+  ],
+  'sign-ups that nobody came to': [
+    (n) => explainSignUpsWait({ ...WAITS, untriedMs: n }, WRITING),
+    { 5000: 'being_written', 5001: 'crowd' },
+  ],
+  'an org that is read alone': [
+    (n) => nameReading({ oneOrgMs: n, orgListMs: 1_000 }),
+    { 10: 'alone', 11: 'lists', 250: 'together' },
+  ],
+  'a list that costs no more than its orgs': [
+    (n) => nameReading({ oneOrgMs: 100, orgListMs: n }),
+    { 400: 'together', 401: 'lists' },
+  ],
+  'an org whose list nobody measured': [
+    (n) => nameReading({ oneOrgMs: n, orgListMs: null }),
+    { 50: 'lists', 51: 'together' },
   ],
   'work that stalls': [
     (n) => decide(dc({ stage: 'migrating', cell: cell({ run: { idleMs: n } }) })).holds,

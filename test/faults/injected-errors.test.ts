@@ -5,15 +5,29 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { purgeService } from '../../jobs/purge.job.js';
 import { writeSignUps } from '../../src/engine/cutover/write-sign-ups.js';
 import { feedChanges } from '../../src/engine/feed/feed-changes.js';
+import { readMetrics } from '../../src/engine/operate/read-metrics.js';
 import { auditCells } from '../../src/engine/scheduler/audit-cells.js';
+import { reportSchedulerGone } from '../../src/engine/scheduler/next-poll.js';
+import { reportSchedulerLogin } from '../../src/engine/scheduler/report-login.js';
 import { tick } from '../../src/engine/scheduler/tick.js';
-import { reportAlive, serveOpenWork } from '../../src/engine/worker/serve-cell.js';
+import { deliverWebhooks } from '../../src/engine/webhooks/deliver.js';
+import { prewarmConnections } from '../../src/engine/worker/prewarm-connections.js';
+import { readWorkerMetrics } from '../../src/engine/worker/read-worker-metrics.js';
+import {
+  reachCell,
+  reportAlive,
+  reportGone,
+  sampleCellChecks,
+  serveOpenWork,
+} from '../../src/engine/worker/serve-cell.js';
 import { dumpDatabase } from '../residency/search.js';
 import { COMMAND_NAMES, nameCommand } from '../support/command-names.js';
 import { MARKER } from './injected-faults.js';
 import { ALICE, BOB, InjectionScene, OWNER } from './injection-scene.js';
 
-const ROUNDS = 4;
+const OPS = { name: 'ops', url: 'https://127.0.0.1:1/', key: null, link: null };
+/** Steps of a process between the statements that fail. */
+const STRIDE = 5;
 
 let scene: InjectionScene;
 let at: readonly string[] = [];
@@ -31,10 +45,11 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => scene.drop());
 
-/** A scheduler and a worker, whose statements fail one after the other. */
-async function driveInFaults(): Promise<void> {
+/** A scheduler and a worker, whose statements fail one after the other: rounds for each service of both processes. */
+async function driveInFaults(rounds: number): Promise<void> {
   const { engine } = scene.fleet;
   const dc = scene.fleet.cell(0).dataCenter.id;
+  const { signal } = new AbortController();
   const works = [
     ['tick', () => tick(engine, { schedulerId: 'a' })],
     ['work', () => serveOpenWork(engine, dc)],
@@ -42,10 +57,19 @@ async function driveInFaults(): Promise<void> {
     ['sign-ups', () => writeSignUps(engine, dc)],
     ['audit', () => auditCells(engine)],
     ['alive', () => reportAlive(engine, dc, 'a', null)],
-    ['purge', () => purgeService(engine).runOnce(new AbortController().signal)],
+    ['reach', () => reachCell(engine, dc)],
+    ['checks', () => sampleCellChecks(engine, dc)],
+    ['prewarming', () => prewarmConnections(engine, dc, 1)],
+    ['login', () => reportSchedulerLogin(engine)],
+    ['webhooks', () => deliverWebhooks({ ...engine, send: async () => ({ kind: 'accepted' }) }, [OPS], signal)],
+    ['metrics', () => readMetrics(engine, 2_000)],
+    ['metrics of a worker', () => readWorkerMetrics(engine, [dc], 2_000)],
+    ['gone', () => reportGone(engine, dc, 'a')],
+    ['scheduler gone', () => reportSchedulerGone(engine, 'a')],
+    ['purge', () => purgeService(engine).runOnce(signal)],
   ] as const;
-  for (let round = 0; round < ROUNDS; round += 1)
-    for (const [what, work] of works) await scene.fail(what, 1 + 5 * round, work);
+  for (let round = 0; round < rounds; round += 1)
+    for (const [what, work] of works) await scene.fail(what, 1 + STRIDE * round, work);
 }
 
 describe('a command whose database raises an error', () => {
@@ -99,7 +123,7 @@ describe('a command whose database raises an error', () => {
       return ['retry', ...at];
     });
     await scene.fleet.cell(0).sql('alter table credit_rollout.allotments drop constraint never_47');
-    await driveInFaults();
+    await driveInFaults(4);
     await scene.run(ALICE, 'retry', ...at);
     expect(await scene.fleet.drive()).toEqual(['done']);
     const stored = await dumpDatabase('control', scene.fleet.controlUrl);
@@ -114,13 +138,15 @@ describe('a command whose database raises an error', () => {
     await scene.read(ALICE, 'why', '4', ...at);
     await scene.read(ALICE, 'quarantine', ...at);
     await scene.read(ALICE, 'audit');
+    await scene.read(ALICE, 'audit', '--verify');
     await scene.read(ALICE, 'settings', 'show');
     await scene.read(ALICE, 'settings', 'get', 'lanes', ...at);
-    await scene.read(ALICE, 'settings', 'set', 'lanes', '1', ...at);
-    await scene.read(ALICE, 'settings', 'unset', 'lanes', ...at);
-    await scene.fleet.control(`insert into credit_rollout_control.webhooks (webhook) values ('ops')`);
+    await scene.changeAgain(ALICE, 'settings', 'set', 'lanes', '1', ...at, '--execute');
+    await scene.changeAgain(ALICE, 'settings', 'unset', 'lanes', ...at, '--execute');
+    await scene.fleet.control(`insert into credit_rollout_control.webhooks (webhook) values ('ops')
+      on conflict do nothing`);
     await scene.read(ALICE, 'webhooks', 'list');
-    await scene.read(ALICE, 'webhooks', 'resend', '--to', 'ops');
+    await scene.changeAgain(ALICE, 'webhooks', 'resend', '--to', 'ops', '--execute');
     await scene.read(ALICE, 'reconcile', ...at);
     await scene.read(ALICE, 'usage', 'show', ...at);
     await scene.read(ALICE, 'usage', 'show', '4', ...at);
@@ -190,10 +216,12 @@ describe('a command whose database raises an error', () => {
       await scene.fleet.drive();
       return ['reconcile', ...at, '--execute'];
     });
+    await scene.fleet.cell(0).sql('update public.orgs set agents = agents + 1 where org_id < 20');
+    await driveInFaults(3);
     await scene.fleet.drive();
     await scene.read(ALICE, 'reconcile', '--history');
-    await scene.read(ALICE, 'usage', 'propose', ...at);
-    await scene.read(ALICE, 'meter', 'enforce', ...at, '--credits', 'on');
+    await scene.read(ALICE, 'usage', 'propose', ...at, '--execute');
+    await scene.changeAgain(ALICE, 'meter', 'enforce', ...at, '--credits', 'on', '--execute');
     await setInstant(`cutover_at = '2098-10-30', cutover_local = '2098-10-30T00:00:00 UTC'`);
     await scene.change(ALICE, async () => {
       await scene.run(ALICE, 'cutover', 'postpone', ...at, '--withdraw');
@@ -211,8 +239,12 @@ describe('a command whose database raises an error', () => {
       await scene.run(ALICE, 'cutover', 'reverse', ...at, '--withdraw');
       return ['cutover', 'reverse', ...at, '--to', '2098-11-03'];
     });
-    await scene.read(ALICE, 'undo', ...at);
-    await scene.read(ALICE, 'adopt-cell', ...at);
+    await driveInFaults(2);
+    await scene.fleet.drive();
+    // refused for good reasons, whatever fails before that is known
+    for (const kind of ['o', 'p', 'c', 'r', 'f', 'a', 'u']) await scene.read(BOB, 'approve', `${at[1]}-${kind}9`);
+    await scene.read(ALICE, 'undo', ...at, '--execute');
+    await scene.read(ALICE, 'adopt-cell', ...at, '--execute');
     await scene.read(ALICE, 'remove', ...at);
     await scene.read(OWNER, 'uninstall', ...at);
     await scene.serve(OWNER, 'worker', ...at);
@@ -220,6 +252,8 @@ describe('a command whose database raises an error', () => {
     await scene.serve(OWNER, 'up');
     await scene.serve(OWNER, 'meter', 'serve', ...at, '--listen', '127.0.0.1:0');
     await scene.changeAgain(OWNER, 'detach', ...at);
+    await scene.read(OWNER, 'remove', ...at, '--execute');
+    await scene.read(OWNER, 'uninstall', ...at, '--execute');
     expect(scene.wrong).toEqual([]);
   });
 });

@@ -133,15 +133,17 @@ export class InjectionScene {
   /** A process that runs until it is stopped: it fails with a code, or says what it waits for and goes on. */
   async serve(person: Asker, ...args: readonly string[]): Promise<void> {
     this.ran.push(args);
-    for (const fault of [this.#nextFault(), this.#nextFault()]) {
+    for (let n = 0; n < Math.max(2, ATTEMPTS); n += 1) {
+      const fault = this.#nextFault();
+      const position = fault.as === 'refused' ? 1 + (n % 2) : 2 + 7 * n;
       const io = captureIo();
-      this.proxy.inject({ ...fault, at: fault.as === 'refused' ? 1 : 2, marker: MARKER });
+      this.proxy.inject({ ...fault, at: position, marker: MARKER });
       const ended = runCli([...args, '--config', this.configs[person] ?? ''], io);
       await waitFor('its start', async () => /serving|running|next:/u.test(io.output() + io.errors()));
       io.interrupt('SIGTERM');
       const shown = { code: await ended, out: '', err: io.output() + io.errors() };
       this.proxy.clear();
-      this.#keepWrong(args, fault, 2, shown);
+      this.#keepWrong(args, fault, position, shown);
     }
   }
 

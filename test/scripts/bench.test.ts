@@ -66,6 +66,7 @@ describe('the mode signups', () => {
       const text = (await runBench({ server, options, worker: 'inline', print: () => undefined })).join('\n');
       // a busy machine may stop for longer than a time-out between two statements of ours; nothing else ends one
       const count = String.raw`\d+/\d+/(0|\d+ \(57014\))`;
+      expect(text).toMatch(/^on the unindexed 3 at once \(in \d/mu);
       for (const source of ['table', 'grouped', 'lateral', 'window']) {
         expect(text).toMatch(new RegExp(`^${source} +300 .* \\d+\\.\\d\\d$`, 'mu'));
         for (const condition of ['calm', 'locks', 'no scheduler', 'latching', 'serializable', 'new sessions'])

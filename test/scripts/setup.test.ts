@@ -1,23 +1,25 @@
 // The set-up before the first command, in a project whose compiler does nothing: what it makes is for nobody else to
 // write, and a lock that was left keeps nobody waiting.
-import { spawn } from 'node:child_process';
+
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, realpath, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 const COMPILER = `import { mkdirSync, writeFileSync } from 'node:fs';
 const folder = process.argv[process.argv.indexOf('--outDir') + 1];
-mkdirSync(folder, { recursive: true });
-writeFileSync(folder + '/made.js', '');
+mkdirSync(folder + '/src/cli', { recursive: true });
+writeFileSync(folder + '/src/cli/main.js', 'console.log(process.cwd(), ...process.argv.slice(2))');
 `;
 
 let project = '';
 beforeEach(async () => {
-  project = await mkdtemp(join(tmpdir(), 'credit-rollout-setup-'));
-  await cp('scripts/setup.mjs', join(project, 'scripts/setup.mjs'));
-  const files = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'tsconfig.library.json'];
+  project = await realpath(await mkdtemp(join(tmpdir(), 'credit-rollout-setup-')));
+  for (const script of ['scripts/setup.mjs', 'scripts/rollout.mjs']) await cp(script, join(project, script));
+  const files = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'tsconfig.library.json'];
   for (const name of files) await writeFile(join(project, name), '{}');
   for (const [name, command] of Object.entries({ typescript: 'tsc', esbuild: 'esbuild' })) {
     const folder = join(project, 'node_modules', name);
@@ -25,6 +27,7 @@ beforeEach(async () => {
     await writeFile(join(folder, 'package.json'), JSON.stringify({ bin: { [command]: 'run.mjs' } }));
     await writeFile(join(folder, 'run.mjs'), command === 'tsc' ? COMPILER : '');
   }
+  await writeFile(join(project, 'node_modules/.package-lock.json'), '{}');
 });
 afterEach(() => rm(project, { recursive: true, force: true }));
 
@@ -64,6 +67,27 @@ describe('what the set-up makes', () => {
   ])('can be written by no other user under the umask %s', async (umask, modes) => {
     expect(await build(umask)).toMatchObject({ code: 0 });
     expect([...(await listModes())].toSorted().toReversed()).toEqual(modes);
+  });
+});
+
+describe('npm run rollout', () => {
+  /** As npm runs it: in the folder of its project, whatever the caller's. */
+  async function runFrom(caller: string, of = project): Promise<string> {
+    const env = { ...process.env, INIT_CWD: caller, npm_package_json: join(of, 'package.json') };
+    const { stdout } = await promisify(execFile)(process.execPath, ['scripts/rollout.mjs', 'doctor'], {
+      cwd: project,
+      env,
+    });
+    return stdout.trim();
+  }
+
+  test('works in the folder of who calls it: their configuration counts, and their files', async () => {
+    const caller = await realpath(await mkdtemp(join(tmpdir(), 'credit-rollout-caller-')));
+    expect(await runFrom(caller)).toBe(`${caller} doctor`);
+    // within the project nothing changes, nor where npm runs a script of another one, which chose the folder itself
+    expect(await runFrom(join(project, 'scripts'))).toBe(`${project} doctor`);
+    expect(await runFrom(caller, caller)).toBe(`${project} doctor`);
+    await rm(caller, { recursive: true });
   });
 });
 

@@ -17,11 +17,11 @@ export interface VerifyFlags extends DataCenterChoice {
 export function runVerify(session: CliSession, { limit, ...choice }: VerifyFlags): Promise<number> {
   return withProgram(session, { policy: 'warned' }, async (program) => {
     const reports: VerifyReport[] = [];
-    for (const { id } of chooseDataCenters(program.config, choice)) {
+    for (const { id, zone } of chooseDataCenters(program.config, choice)) {
       const report = await withCounter(session, `Verifying ${id}`, (onProgress) =>
         verifyDataCenter(program.engine, id, { limit, onProgress }),
       );
-      session.print(showVerification(withPrintableTexts(report), session.commands));
+      session.print(showVerification(withPrintableTexts(report), zone, session.commands));
       reports.push(report);
     }
     if (session.options.json) session.report({ dataCenters: reports }, '');

@@ -9,6 +9,7 @@ import { listenForInterruption, signalExitCode, watchRollout } from '../processe
 import { withProgram } from '../processes/with-program.js';
 import { chooseExitCode, exitCodeOfStatus, NOTHING_TO_DO } from '../terminal/exit-code.js';
 import type { CliSession } from '../terminal/session.js';
+import { listStale } from '../views/show-stale.js';
 import { showHold, statusDocument } from '../views/show-state.js';
 import { showSummary } from '../views/show-summary.js';
 
@@ -67,9 +68,11 @@ export async function waitForEnd(
   return exitCodeOfStatus(outcome.status, dataCenters);
 }
 
-/** What to do where one has failed. */
+/** What to do where one has failed, or has left orgs out. */
 function printWayOut({ print, commands }: CliSession, status: Status, dataCenters: readonly string[]): void {
   for (const { id, stage, failure, next } of status.dataCenters)
     if (dataCenters.includes(id) && stage === 'failed')
       print(`✖ ${id}: failed${failure === null ? '' : ` (${failure})`}. Next: ${commands.showRelease(next)}`);
+  for (const dc of status.dataCenters)
+    if (dataCenters.includes(dc.id)) for (const line of listStale(dc, commands)) print(`! ${dc.id}: ${line}`);
 }

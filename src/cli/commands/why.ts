@@ -11,7 +11,7 @@ export function runWhy(session: CliSession, orgId: string, dc: string): Promise<
   return withProgram(session, { policy: 'warned' }, async (program) => {
     const { id, zone } = findDataCenter(program.config, dc);
     const explanation = await explainOrg(program.engine, { dataCenter: id, orgId });
-    session.report({ ...explanation }, showWhy(withPrintableTexts(explanation), zone));
+    session.report({ ...explanation }, showWhy(withPrintableTexts(explanation), zone, session.commands));
     return 0;
   });
 }

@@ -3,7 +3,7 @@
 import type { PlanOutcome, PlanReport } from '../../domain/plan/plan-report.js';
 import { html, type Markup } from '../../kernel/html.js';
 import { right } from '../terminal/table.js';
-import { listOutcome } from '../views/show-outcome.js';
+import { describeSkipped, listOutcome } from '../views/show-outcome.js';
 import { renderTable } from './html-table.js';
 
 const COLUMNS = [{ title: 'What' }, right('Predicted'), right('Actual'), right('Error')];
@@ -15,10 +15,11 @@ const STATE_WORDS: Readonly<Record<PlanOutcome['state'], string>> = {
   aborted: 'aborted: what it wrote before that',
 };
 
-export function renderOutcome({ counts, planId }: PlanReport, outcome: PlanOutcome): Markup {
+export function renderOutcome({ counts, planId, zone }: PlanReport, outcome: PlanOutcome): Markup {
   const mark = outcome.state === 'done' ? '✔' : '⚠';
   return html`<p>${mark} Run ${outcome.runId} followed this plan. It is ${STATE_WORDS[outcome.state]}.</p>
 ${renderTable('The duration is from the first batch to the last, without what it waited; its error is against the shorter end', COLUMNS, listOutcome(outcome, counts.quarantined))}
 <p>A stale org changed between plan and apply, and was left out; <code>plans show ${planId ?? 'PLAN'} --stale</code> names each, with what was planned and what was found.</p>
+${describeSkipped(outcome, zone).map((line) => html`<p>⚠ ${line}</p>`)}
 `;
 }

@@ -5,6 +5,7 @@ import type { PlanOutcome } from '../../domain/plan/plan-report.js';
 import { formatDuration } from '../../domain/time/duration.js';
 import { formatPercentChange } from '../../kernel/format-percent.js';
 import { showCount, showRange } from '../terminal/numbers.js';
+import { describeReplaced } from './show-stale.js';
 
 /** What, predicted, actual, error. `quarantined`: orgs that the plan quarantines. */
 export function listOutcome(outcome: PlanOutcome, quarantined: number): readonly (readonly string[])[] {
@@ -27,6 +28,10 @@ export function listOutcome(outcome: PlanOutcome, quarantined: number): readonly
       : [['paid orgs refused for their credits', showKnown(predicted.short), showKnown(actual.refused), '']]),
   ];
 }
+
+/** Why stale orgs are left, where it is another reason than their number; nothing otherwise. */
+export const describeSkipped = ({ actual: { followUpSkippedAt } }: PlanOutcome, zone: string): readonly string[] =>
+  followUpSkippedAt === null ? [] : [`The stale orgs stay: ${describeReplaced(followUpSkippedAt, zone)}. Plan again.`];
 
 /** Null: no run followed the plan. */
 export const outcomeDocument = (outcome: PlanOutcome | null): Readonly<Record<string, unknown>> | null =>

@@ -148,7 +148,7 @@ export function statusDocument(status: Status, commands: CommandNames): Readonly
 }
 
 function toDocument(dc: DataCenterStatus, commands: CommandNames): Readonly<Record<string, unknown>> {
-  const { id, holds, progress, falls, next, checks, ...rest } = dc;
+  const { id, holds, progress, falls, next, checks, wrongCell, ...rest } = dc;
   const { recent: _, ...counts } = progress ?? { recent: [] };
   return {
     dataCenter: id,
@@ -161,13 +161,18 @@ function toDocument(dc: DataCenterStatus, commands: CommandNames): Readonly<Reco
     checks: checks.map(({ limit, shown: _shown, ...check }) => ({ ...check, limitValue: limit })),
     progress: progress === null ? null : counts,
     falls: falls === null ? null : fallsDocument(falls),
+    wrongCell: wrongCell === null ? null : { ...wrongCell, way: commands.showAdvice(wrongCell.way) },
     next: commands.showRelease(next),
   };
 }
 
 /** A login that may read control and no cell is no fault: a dashboard's has no more. */
-export function showUnread({ id, unreachable }: Pick<DataCenterStatus, 'id' | 'unreachable'>): readonly string[] {
+export function showUnread(
+  { id, zone, unreachable, wrongCell }: Pick<DataCenterStatus, 'id' | 'zone' | 'unreachable' | 'wrongCell'>,
+  commands: CommandNames,
+): readonly string[] {
   if (unreachable === null) return [];
+  if (wrongCell !== null) return showWrongCell(wrongCell, zone, commands);
   if (unreachable !== MAY_NOT) return [`      its database cannot be read: ${unreachable}`];
   const role = `credit_rollout_${id.replaceAll('-', '_')}_operator`;
   return [
@@ -178,3 +183,21 @@ export function showUnread({ id, unreachable }: Pick<DataCenterStatus, 'id' | 'u
 
 /** SQLSTATE of insufficient_privilege. */
 const MAY_NOT = '42501';
+
+/** What happened, since when, and which command or which URL leads out. */
+function showWrongCell(
+  { message, way, adopted }: NonNullable<DataCenterStatus['wrongCell']>,
+  zone: string,
+  commands: CommandNames,
+): readonly string[] {
+  return [
+    `      its database cannot be read: wrong_cell: ${message}`,
+    ...(adopted === null
+      ? []
+      : [
+          `      since ${showInstant(adopted.since, zone)}: ${showName(adopted.author)} proposed the other copy, ` +
+            `${showName(adopted.approver)} approved it (${adopted.adoption})`,
+        ]),
+    `      to continue: ${commands.showAdvice(way)}`,
+  ];
+}

@@ -14,6 +14,7 @@ import { type Column, describeLeftOut, indent, type LaidOutTable, layOutRows, ri
 import { TOO_LONG } from './plan-words.js';
 import { showSetChecks } from './show-check-limits.js';
 import { drawBar, measure, readRate, shareOf } from './show-progress.js';
+import { listStale } from './show-stale.js';
 import { findIcon, nameWord, showBlocker, showForecast, showHold, showSplit, showUnread } from './show-state.js';
 
 export interface StatusView {
@@ -152,7 +153,7 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
     ...dc.holds.map((hold) => `      waits: ${showHold(hold, dc, commands)}`),
     ...dc.blockers.map((blocker) => `      blocked by ${showBlocker(blocker, dc.zone)}; end it, or wait`),
     ...(dc.failure === null ? [] : [`      failed: ${dc.failure}; to continue: ${commands.showRelease(dc.next)}`]),
-    ...showUnread(dc),
+    ...showUnread(dc, commands),
     ...listChecks(dc),
     ...showSetChecks(dc),
     ...listDuration(dc),
@@ -167,6 +168,7 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
     ...(reasons === ''
       ? []
       : [`      quarantined: ${reasons}; list them: ${commands.show(command`quarantine --dc ${dc.id}`)}`]),
+    ...listStale(dc, commands).map((line) => `      stale: ${line}`),
     ...(dc.leftOut === 0 ? [] : [`      left out: ${showOrgs(dc.leftOut)}, ${TOO_LONG}`]),
   ];
 }
@@ -222,6 +224,7 @@ const SIGN_UPS_WAIT: Readonly<Record<SignUpsWait, string>> = {
   failed: 'the source cannot be read for them; it is tried again',
   view_not_followed:
     'one read of the source takes so long that they follow later than 5 s; doctor says what would help',
+  crowd: 'more signed up at once than the source can be read for in 5 s; doctor says what would help',
   view_takes_long: 'one read of the source takes long, so they are written together, every few seconds',
   being_written: 'workers are writing them',
 };

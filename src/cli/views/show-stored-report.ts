@@ -1,14 +1,14 @@
 // `plans show` for people and for programs: the plan, who approved it, and its result. The orgs that its run left out
 // are listed only on request.
 
-import type { PlanOutcome } from '../../domain/plan/plan-report.js';
+import type { PlanOutcome, PlanReport } from '../../domain/plan/plan-report.js';
 import type { ApprovalRow, LoadedReport, StaleOrg } from '../../engine/plan/load-stored-report.js';
 import { showName } from '../../kernel/printable.js';
 import { showInstant, showOrgs } from '../terminal/numbers.js';
 import type { Paint } from '../terminal/paint.js';
 import { indent, layOutTable, right } from '../terminal/table.js';
 import { listChanges, showChanges } from './show-org-changes.js';
-import { listOutcome, outcomeDocument } from './show-outcome.js';
+import { describeSkipped, listOutcome, outcomeDocument } from './show-outcome.js';
 import { planDocument, showPlan } from './show-plan.js';
 import { showApprovalState } from './show-plans.js';
 
@@ -19,7 +19,7 @@ export function showStoredReport(stored: LoadedReport, paint: Paint, width: numb
     '',
     `  Made ${showInstant(madeAt, report.zone)} by ${showName(report.author)}`,
     `  Approval: ${showApprovalOf(approvals[0])}`,
-    ...(outcome === null ? ['  Not applied'] : showOutcome(outcome, report.counts.quarantined, width)),
+    ...(outcome === null ? ['  Not applied'] : showOutcome(outcome, report, width)),
     ...(stale === null ? [] : showStale(stale, width)),
   ].join('\n');
 }
@@ -33,9 +33,9 @@ function showApprovalOf(approval: ApprovalRow | undefined): string {
 
 const OUTCOME = [{ title: 'PREDICTED AGAINST ACTUAL' }, right('PREDICTED'), right('ACTUAL'), right('ERROR')];
 
-function showOutcome(outcome: PlanOutcome, quarantined: number, width: number): readonly string[] {
-  const table = layOutTable(OUTCOME, listOutcome(outcome, quarantined), width - 2);
-  return [`  Run ${outcome.runId}: ${outcome.state}`, '', ...indent(table)];
+function showOutcome(outcome: PlanOutcome, { counts, zone }: PlanReport, width: number): readonly string[] {
+  const table = layOutTable(OUTCOME, listOutcome(outcome, counts.quarantined), width - 2);
+  return [`  Run ${outcome.runId}: ${outcome.state}`, '', ...indent(table), ...indent(describeSkipped(outcome, zone))];
 }
 
 const STALE = [{ title: 'STALE ORG' }, { title: 'WHY' }, { title: 'SINCE' }, { title: 'WHAT CHANGED' }];

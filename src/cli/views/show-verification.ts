@@ -6,8 +6,9 @@ import { command } from '../../kernel/advice.js';
 import { showName } from '../../kernel/printable.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showOrgs } from '../terminal/numbers.js';
+import { describeReplaced, planningOf } from './show-stale.js';
 
-export function showVerification(report: VerifyReport, commands: CommandNames): string {
+export function showVerification(report: VerifyReport, zone: string, commands: CommandNames): string {
   const { dataCenter, nothingToVerify, checked, mismatches, changedSince, appeared, gone } = report;
   if (nothingToVerify) return `· ${dataCenter}: nothing to verify: nothing was rolled out there`;
   const verdict =
@@ -19,6 +20,7 @@ export function showVerification(report: VerifyReport, commands: CommandNames): 
     ...showMismatches(report, commands),
     ...showUnaccounted(report, commands),
     ...showUnreadable(report, commands),
+    ...showSkipped(report, zone, commands),
     `    changed in the source since then: ${showCount(changedSince)} · new there: ${showCount(appeared)} · gone there: ${showCount(gone)}`,
     ...showProof(report.cutover, dataCenter, commands),
   ].join('\n');
@@ -54,6 +56,20 @@ function showUnreadable({ dataCenter, unreadable }: VerifyReport, commands: Comm
   return [
     `! ${dataCenter}: ${showOrgs(unreadable)} cannot be read in the source: whether it changed there is not known`,
     `    next: correct the source; after a nightly run this lists them: ${commands.show(command`quarantine --dc ${dataCenter}`)}`,
+  ];
+}
+
+/** They have what they had before the rollout, or what an earlier one gave them. */
+function showSkipped(
+  { dataCenter, skippedFollowUp }: VerifyReport,
+  zone: string,
+  commands: CommandNames,
+): readonly string[] {
+  if (skippedFollowUp === null || skippedFollowUp.orgs === 0) return [];
+  const { orgs, runId, since } = skippedFollowUp;
+  return [
+    `! ${dataCenter}: ${showOrgs(orgs)} ${orgs === 1 ? 'was' : 'were'} left out by run ${runId}: ${describeReplaced(since, zone)}`,
+    `    next: ${commands.show(planningOf(dataCenter))}`,
   ];
 }
 

@@ -2,10 +2,12 @@
 
 import type { OrgExplanation } from '../../engine/org/explain-org.js';
 import { showName } from '../../kernel/printable.js';
+import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showInstant } from '../terminal/numbers.js';
 import { indent } from '../terminal/table.js';
+import { describeReplaced, planningOf } from './show-stale.js';
 
-export function showWhy(explanation: OrgExplanation, zone: string): string {
+export function showWhy(explanation: OrgExplanation, zone: string, commands: CommandNames): string {
   const { orgId, dataCenter, stored, lines, recompute, quarantine } = explanation;
   const head =
     stored === null
@@ -19,6 +21,7 @@ export function showWhy(explanation: OrgExplanation, zone: string): string {
     ...(quarantine === null
       ? []
       : indent([`quarantined by run ${quarantine.runId}: ${quarantine.reason}, ${asideSince}`])),
+    ...indent(describeLeftOut(explanation, zone, commands)),
     ...indent(describeNow(explanation)),
     recompute.summary,
     // a decision that is not stored yet is explained here instead
@@ -45,6 +48,27 @@ function describeWriting({ stored, batch, history, signUp }: OrgExplanation, zon
     ),
   ];
 }
+
+function describeLeftOut(
+  { dataCenter, leftOut }: OrgExplanation,
+  zone: string,
+  commands: CommandNames,
+): readonly string[] {
+  if (leftOut === null) return [];
+  const { runId, reason, recordedAt, followUpSkippedAt } = leftOut;
+  const why =
+    followUpSkippedAt === null ? 'what it would get now needs another plan' : describeReplaced(followUpSkippedAt, zone);
+  return [
+    `left out by run ${runId}, ${showInstant(recordedAt, zone)}, since it ${STALE[reason]} after the plan: ${why}`,
+    `  to write it: ${commands.show(planningOf(dataCenter))}, and apply it`,
+  ];
+}
+
+const STALE: Readonly<Record<NonNullable<OrgExplanation['leftOut']>['reason'], string>> = {
+  changed: 'changed',
+  appeared: 'came',
+  gone: 'left',
+};
 
 function describeNow({ source, capacity }: OrgExplanation): readonly string[] {
   if (source === null) return [];

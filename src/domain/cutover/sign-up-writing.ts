@@ -22,6 +22,9 @@ export const longestSignUpWaitMs = (readMs: number): number => readMs + decideSi
 /** Whether sign-ups are written within seconds where one read of the source takes so long, in ms. */
 export const areSignUpsFollowed = (readMs: number): boolean => longestSignUpWaitMs(readMs) <= FOLLOWED_MS;
 
+/** How many sign-ups at once are written within seconds where each org takes so long, in ms. */
+export const countFollowed = (orgMs: number): number => Math.floor(FOLLOWED_MS / orgMs);
+
 /** What the last try met of a sign-up that could not be written; the names are those of the database. */
 export type GivenUpWhy = 'undecidable' | 'absent' | 'left_to_night' | 'unreadable' | 'too_slow';
 
@@ -42,6 +45,8 @@ export interface WaitingSignUps {
   readonly since: Date | null;
   /** How long that one waits by the cell's clock, in ms; 0: none. */
   readonly oldestMs: number;
+  /** Likewise of the oldest that was not tried yet. */
+  readonly untriedMs: number;
   /** What reading the source took last, in ms, and the SQLSTATE that it gave; null: nothing was read, it went well. */
   readonly readMs: number | null;
   readonly failure: string | null;
@@ -66,6 +71,7 @@ export type SignUpsWait =
   | 'too_slow'
   | 'failed'
   | 'view_not_followed'
+  | 'crowd'
   | 'view_takes_long'
   | 'being_written';
 
@@ -78,7 +84,7 @@ export interface SignUpWriting {
 
 /** The reason for the sign-ups that wait. */
 export function explainSignUpsWait(
-  { readMs, failure }: Pick<WaitingSignUps, 'readMs' | 'failure'>,
+  { readMs, failure, untriedMs }: Pick<WaitingSignUps, 'readMs' | 'failure' | 'untriedMs'>,
   { frozen, singleWrites, workersAlive }: SignUpWriting,
 ): SignUpsWait {
   if (frozen) return 'frozen';
@@ -86,5 +92,6 @@ export function explainSignUpsWait(
   if (workersAlive === 0) return 'no_worker';
   if (failure !== null) return failure === '57014' ? 'too_slow' : 'failed';
   if (!areSignUpsFollowed(readMs ?? 0)) return 'view_not_followed';
+  if (untriedMs > FOLLOWED_MS) return 'crowd';
   return decideSignUpRest(readMs ?? 0, 1) > 0 ? 'view_takes_long' : 'being_written';
 }

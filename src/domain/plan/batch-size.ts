@@ -1,5 +1,5 @@
-// Chooses how many orgs a batch of a plan has, from what an org costs in this cell, so that batches end in time on slow
-// machines too. The plan pins it: its ranges are the batches of the run.
+// Chooses how many orgs a batch of a plan has, from what an org and a read of the source cost in this cell, so that
+// batches end in time on slow machines too. The plan pins it: its ranges are the batches of the run.
 
 /** A batch that ran in this cell, or ranges that were planned. */
 export interface MeasuredBatch {
@@ -11,6 +11,11 @@ export interface MeasuredBatch {
 export const CHOSEN_SIZES = { least: 500, most: 10_000 } as const;
 /** What most batches may take, and nearly all of them, in ms. */
 export const BATCH_GOALS = { usualMs: 150, longestMs: 250 } as const;
+/**
+ * Where every range costs a read of the whole view, however small it is, a batch may take so many times that read:
+ * small batches would read it more often, and no size would reach the goals.
+ */
+const MOST_FIXED = 4;
 /** A size is a multiple of it, so that a little noise chooses the same. */
 const STEP = 500;
 
@@ -29,9 +34,13 @@ export interface OrgCost {
   readonly longestMs: number;
 }
 
-/** The largest size with which both goals hold; never below the least one. */
-export function chooseBatchOrgs({ usualMs, longestMs }: OrgCost): number {
-  const fits = (goalMs: number, costMs: number): number => (costMs > 0 ? goalMs / costMs : CHOSEN_SIZES.most);
+/**
+ * The largest size with which both goals hold; never below the least one. `fixedMs`: what each batch costs beside its
+ * orgs.
+ */
+export function chooseBatchOrgs({ usualMs, longestMs }: OrgCost, fixedMs = 0): number {
+  const fits = (goalMs: number, costMs: number): number =>
+    costMs > 0 ? (Math.max(goalMs, MOST_FIXED * fixedMs) - fixedMs) / costMs : CHOSEN_SIZES.most;
   const orgs = Math.min(
     CHOSEN_SIZES.most,
     fits(BATCH_GOALS.usualMs, usualMs),
@@ -44,15 +53,15 @@ export function chooseBatchOrgs({ usualMs, longestMs }: OrgCost): number {
 const LEAST_BATCHES = 5;
 
 /** By the newest batches of this cell; undefined where there are too few of a size to say. */
-export function chooseByBatches(batches: readonly MeasuredBatch[]): BatchSize | undefined {
+export function chooseByBatches(batches: readonly MeasuredBatch[], fixedMs = 0): BatchSize | undefined {
   const largest = batches.reduce((most, { orgs }) => Math.max(most, orgs), 0);
   // the fixed cost of a batch is most of what a small one takes
   const costs = batches
     .filter(({ orgs }) => orgs >= CHOSEN_SIZES.least / 2 && orgs * 2 >= largest)
-    .map(({ durationMs, orgs }) => durationMs / orgs)
+    .map(({ durationMs, orgs }) => Math.max(0, durationMs - fixedMs) / orgs)
     .toSorted((one, other) => one - other);
   if (costs.length < LEAST_BATCHES) return undefined;
-  return toSize('batches', { usualMs: at(costs, 0.5), longestMs: at(costs, 0.95) });
+  return toSize('batches', { usualMs: at(costs, 0.5), longestMs: at(costs, 0.95) }, fixedMs);
 }
 
 /** Orgs of each of the first ranges of a plan, which are measured. */
@@ -63,15 +72,15 @@ export const SAMPLES = 3;
 const BATCH_OVER_PLANNING = 2;
 
 /** By the first ranges of this plan; undefined: not enough of them were planned yet. */
-export function chooseByPlanning(ranges: readonly MeasuredBatch[]): BatchSize | undefined {
+export function chooseByPlanning(ranges: readonly MeasuredBatch[], fixedMs = 0): BatchSize | undefined {
   if (ranges.length < SAMPLES) return undefined;
-  const costs = ranges.slice(1).map(({ durationMs, orgs }) => durationMs / Math.max(1, orgs));
+  const costs = ranges.slice(1).map(({ durationMs, orgs }) => Math.max(0, durationMs - fixedMs) / Math.max(1, orgs));
   const usualMs = Math.min(...costs) * BATCH_OVER_PLANNING;
-  return toSize('planning', { usualMs, longestMs: usualMs });
+  return toSize('planning', { usualMs, longestMs: usualMs }, fixedMs);
 }
 
-const toSize = (basis: 'batches' | 'planning', cost: OrgCost): BatchSize => ({
-  orgs: chooseBatchOrgs(cost),
+const toSize = (basis: 'batches' | 'planning', cost: OrgCost, fixedMs: number): BatchSize => ({
+  orgs: chooseBatchOrgs(cost, fixedMs),
   basis,
   perOrgUs: Math.round(cost.usualMs * 10_000) / 10,
 });

@@ -164,6 +164,8 @@ export interface PlanOutcome {
     /** What it waited meanwhile, in ms; null: not known, and the duration has it in it. */
     readonly waitedMs: number | null;
     readonly stale: number;
+    /** When those were left out since the source had been replaced; null: it had not, or an earlier version ran. */
+    readonly followUpSkippedAt: Date | null;
     readonly quarantined: number;
     /** Paid orgs refused for their credits since their migration, and not before; null: nothing was measured. */
     readonly refused: number | null;

@@ -20,9 +20,11 @@ import {
 import { rejectOthersSchema } from '../../stores/cell/setup/ownership.js';
 import { readSourceAs } from '../../stores/cell/setup/read-source-as.js';
 import { findSource, type Source } from '../../stores/cell/setup/source.js';
+import { findAdoptedPlace } from '../../stores/control/cell-proposals.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 import { getDataCenter } from '../data-center.js';
+import { adviseAdopted } from '../reject-left-behind.js';
 import { isSupportedEncoding } from '../setup/init-cell.js';
 import { runStatements } from '../setup/run-statements.js';
 import type { ClockReading, ServerReading } from './check-server.js';
@@ -103,7 +105,8 @@ export async function checkAdopted(
     return record.ok(`it is the cell of ${id}`);
   const late = await cell.asOwner(readLateWrites).catch(() => undefined);
   const found = `two people adopted another copy of it: this one was left behind${describeLateWrites(late)}`;
-  return record.error(found, adviseMoved(id), 'wrong_cell');
+  const place = await control.inTransaction((tx) => findAdoptedPlace(tx, id)).catch(() => undefined);
+  return record.error(found, place === undefined ? adviseMoved(id) : adviseAdopted(id, place), 'wrong_cell');
 }
 
 /** Whoever still has the old URL: what they record here is in no other copy. */

@@ -38,6 +38,7 @@ import { checkMeter, type MeterServers, type ReadMeters, readMeters } from './ch
 import { checkCellOwner, checkControlOwner } from './check-owner.js';
 import { checkCellPasswords, checkControlPasswords } from './check-passwords.js';
 import { checkCellPrepared, checkControlPrepared } from './check-prepared.js';
+import { checkRanges } from './check-ranges.js';
 import { loadCard } from './check-rate-card.js';
 import { checkSealKeys } from './check-seals.js';
 import { checkClock, checkDurability, checkPrimary, checkVersion, checkWritable } from './check-server.js';
@@ -138,6 +139,7 @@ const CELL_CHECKS: readonly Check<OpenCell>[] = [
   { check: 'editions', needs: ['writable', 'roles', 'attached', 'view code'], run: checkEditions },
   { check: 'inputs', needs: ['writable', 'roles', 'attached', 'view code'], run: checkInputs },
   { check: 'sign-ups', needs: ['writable', 'schema', 'roles', 'attached'], run: ofSource(checkSignUps) },
+  { check: 'ranges', needs: ['writable', 'schema', 'roles', 'attached'], run: ofSource(checkRanges) },
   { check: 'change feed', needs: ['writable', 'roles', 'attached'], run: ofSource(checkFeed) },
   { check: 'bake query', needs: ['writable', 'roles'], run: checkBake },
   { check: 'checks', needs: ['writable', 'schema', 'roles'], applies: isInitialised, run: checkChecks },

@@ -41,13 +41,14 @@ import {
 import { type FailingWebhook, listFailingWebhooks } from '../../stores/control/webhooks.js';
 import { assertControlReady } from '../assert-control-ready.js';
 import type { EngineContext } from '../context.js';
-import { readSplitDuration, type SplitDuration } from '../hold-durations.js';
+import type { SplitDuration } from '../hold-durations.js';
 import { findPlanToUse } from '../plan/find-plan-to-use.js';
 import { readSnapshot } from '../scheduler/read-snapshot.js';
 import { forecastDataCenter } from './forecast-data-center.js';
 import { type CheckStatus, listChecks } from './list-checks.js';
 import { type ExcessLogin, type ExplainedSignUps, readRunOfCell, toExcess } from './read-run-of-cell.js';
-import { loadStatusHolds, type StatusHold, schedulerHold } from './status-holds.js';
+import { readWrongCell, type WrongCell } from './read-wrong-cell.js';
+import { loadStatusHolds, readRolloutDuration, type StatusHold, schedulerHold } from './status-holds.js';
 
 export type { RunProgress } from '../../stores/cell/batch/progress.js';
 export type { ExcessLogin } from './read-run-of-cell.js';
@@ -94,6 +95,8 @@ export interface DataCenterStatus {
   readonly blockers: readonly Blocker[];
   /** Error code when the cell cannot be read; null when it can. */
   readonly unreachable: string | null;
+  /** Where that is `wrong_cell`. */
+  readonly wrongCell: WrongCell | null;
   /** The newest rollout. */
   readonly lastRun: ControlRun | null;
   /** Of the rollout that is requested or under way, else of the newest; null: there was none, or it is not known. */
@@ -231,8 +234,9 @@ async function readDataCenter(
     changeFeed: dc.singleWrites ? reading.changeFeed : null,
     waitingSignUps: reading.waitingSignUps,
     unreachable: dc.cell?.kind === 'unreachable' ? dc.cell.code : null,
+    wrongCell: await readWrongCell(context, dc),
     lastRun,
-    duration: await readDuration(context, row, lastRun, snapshot.now),
+    duration: await readRolloutDuration(context, row, lastRun, snapshot.now),
     cutover: {
       ...(dc.cell?.kind === 'read' ? dc.cell.gate : dc.knownGate),
       configuredAt: dc.cutoverAt,
@@ -267,18 +271,6 @@ async function readNextFacts(
       name: showProposalId({ kind: 'repair', dataCenter: id, proposalId: repair.repairId }),
     },
   };
-}
-
-async function readDuration(
-  { control }: EngineContext,
-  { id, requestedAt }: StatusRow,
-  lastRun: ControlRun | null,
-  now: Date,
-): Promise<SplitDuration | null> {
-  const from = requestedAt ?? lastRun?.requestedAt ?? null;
-  if (from === null) return null;
-  const to = requestedAt === null ? (lastRun?.endedAt ?? now) : now;
-  return control.inTransaction((tx) => readSplitDuration(tx, id, { from, to, newest: true }));
 }
 
 /** Who froze the cell, since when and why. */

@@ -1,12 +1,15 @@
 // The holds that `status` shows, with since when: those that were decided, that no scheduler can take a step, and that
-// schedulers cannot reach a cell that this command reaches.
+// schedulers cannot reach a cell that this command reaches; and how long a rollout was held.
 import { needsScheduler } from '../../domain/rollout/data-center-state.js';
 import { byCommand, createHold, type Hold } from '../../domain/rollout/hold.js';
 import type { DataCenterSnapshot } from '../../domain/rollout/snapshot.js';
 import type { ControlFacts } from '../../stores/control/control-database.js';
+import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { type HoldRow, listHolds } from '../../stores/control/holds.js';
+import type { ControlRun } from '../../stores/control/runs.js';
 import type { Schedulers } from '../../stores/control/schedulers.js';
 import type { EngineContext } from '../context.js';
+import { readSplitDuration, type SplitDuration } from '../hold-durations.js';
 
 export interface StatusHold extends Hold {
   readonly since: Date;
@@ -51,4 +54,17 @@ function unreachableForSchedulers(
   };
   const met = createHold('cell_unreachable', release, `for schedulers: ${theirs.value ?? 'no answer'}`);
   return [{ ...met, needsPerson: true, since: theirs.since }];
+}
+
+/** Of the rollout that is requested or under way, else of the newest. */
+export async function readRolloutDuration(
+  { control }: Pick<EngineContext, 'control'>,
+  { id, requestedAt }: Pick<DataCenterRow, 'id' | 'requestedAt'>,
+  lastRun: ControlRun | null,
+  now: Date,
+): Promise<SplitDuration | null> {
+  const from = requestedAt ?? lastRun?.requestedAt ?? null;
+  if (from === null) return null;
+  const to = requestedAt === null ? (lastRun?.endedAt ?? now) : now;
+  return control.inTransaction((tx) => readSplitDuration(tx, id, { from, to, newest: true }));
 }

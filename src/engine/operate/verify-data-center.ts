@@ -12,6 +12,7 @@ import {
 } from '../../stores/cell/batch/verification.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { rejectChangedSource } from '../../stores/cell/identity.js';
+import { findSkippedFollowUp, type SkippedFollowUp } from '../../stores/cell/plan/plan-outcome.js';
 import { listUnreadable } from '../../stores/cell/unreadable.js';
 import { isRowFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
@@ -29,6 +30,8 @@ export interface VerifyReport extends VerifyCounts {
   readonly mismatched: readonly Mismatch[];
   /** Allotments that runs wrote and that are missing without a record, or are there without a run. */
   readonly unaccounted: number;
+  /** Orgs that the newest rollout left out, since its source had been replaced after its plan; null: none. */
+  readonly skippedFollowUp: SkippedFollowUp | null;
   readonly cutover: CutoverProof;
 }
 
@@ -69,8 +72,9 @@ export async function verifyDataCenter(
   } while (lowerId !== null);
   const unaccounted = await cell.inTransaction('reader', countUnaccounted, { statementMs: STATEMENT_MS });
   const nothingToVerify = counts.checked + unreadable === 0 && !(await wasRolledOut(cell));
+  const skippedFollowUp = (await cell.inTransaction('reader', findSkippedFollowUp)) ?? null;
   const cutover = await proveCutover(cell, counts.appeared);
-  return { dataCenter, nothingToVerify, ...counts, unreadable, unaccounted, mismatched, cutover };
+  return { dataCenter, nothingToVerify, ...counts, unreadable, unaccounted, mismatched, skippedFollowUp, cutover };
 }
 
 const wasRolledOut = (cell: CellDatabase): Promise<boolean> =>

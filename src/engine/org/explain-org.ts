@@ -9,6 +9,7 @@ import {
   type SourceOrg,
   type SourceReading,
 } from '../../stores/cell/org/source-org.js';
+import { findLeftOutOrg, type LeftOutOrg } from '../../stores/cell/plan/plan-outcome.js';
 import type { EngineContext } from '../context.js';
 import { fromStoredCard } from '../stored-card.js';
 import { explainStored } from './explain-stored.js';
@@ -24,6 +25,8 @@ export interface OrgExplanation extends OrgRecord {
   /** The stored row in words; empty when nothing is stored. */
   readonly lines: readonly string[];
   readonly recompute: Recompute;
+  /** Why the newest rollout left it out as stale, where nothing has written it since; null: it did not. */
+  readonly leftOut: LeftOutOrg | null;
   /** What the product enforces today; null when the org is not in the source. */
   readonly capacity: OrgCapacity | null;
 }
@@ -45,11 +48,14 @@ async function explain(tx: CellTransaction, question: OrgName): Promise<OrgExpla
   const rules = await loadRules(tx, record, dataCenter);
   const present = source.kind === 'present' ? source : null;
   const createdAt = present?.org.createdAt ?? null;
+  const leftOut = (await findLeftOutOrg(tx, orgId)) ?? null;
+  const writtenSince = leftOut !== null && stored !== null && stored.computedAt > leftOut.recordedAt;
   return {
     ...record,
     dataCenter,
     orgId,
     source: present?.org ?? null,
+    leftOut: writtenSince ? null : leftOut,
     capacity: present?.capacity ?? null,
     lines: stored === null ? [] : explainStored({ ...rules, stored, record, card: rules.storedCard, createdAt }),
     recompute: recomputeOrg({ ...rules, source, record, card: rules.activeCard }),

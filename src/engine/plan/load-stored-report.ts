@@ -133,6 +133,7 @@ function toOutcome(
   { refused, split }: OutcomeParts,
 ): PlanOutcome {
   const { runId, state, predictedCredits, touched, credits, beganAt, endedAt, stale, quarantined } = run;
+  const { followUpSkippedAt } = run;
   const wholeMs = beganAt === null || endedAt === null ? 0 : endedAt.getTime() - beganAt.getTime();
   return {
     runId: String(runId),
@@ -145,7 +146,7 @@ function toOutcome(
       short: usage?.reduce((sum, edition) => sum + edition.short, 0) ?? null,
     },
     actual: {
-      ...{ touched, credits, stale, quarantined, refused },
+      ...{ touched, credits, stale, followUpSkippedAt, quarantined, refused },
       durationMs: Math.round(split?.activeMs ?? wholeMs),
       waitedMs: split?.heldMs ?? null,
     },

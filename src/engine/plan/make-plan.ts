@@ -3,6 +3,7 @@
 import { type BatchSize, chooseByBatches, chooseByPlanning, SAMPLE_ORGS } from '../../domain/plan/batch-size.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
+import { fixedReadMs } from '../../domain/source/read-times.js';
 import type { Clock } from '../../kernel/clock.js';
 import { retryWithBackoff } from '../../kernel/retry.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
@@ -21,6 +22,7 @@ import {
   startPlanning,
 } from '../../stores/cell/plan/planning.js';
 import { finishPlan, nextPlanId } from '../../stores/cell/plan/plans.js';
+import { readReadTimes } from '../../stores/cell/setup/read-times.js';
 import { ALIKE } from '../../stores/cell/unreadable.js';
 import { classifyFailure, isRowFailure } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
@@ -110,7 +112,7 @@ async function planOnce(
     // first: a full disk must end this before the other connections have committed what they stored
     if (hooks.saveOrgs) await exportOrgs(tx, question.card.hash, hooks.saveOrgs);
     const recent = await readRecentBatches(tx);
-    const cursor = createRangeCursor(sizeOf(question, recent));
+    const cursor = createRangeCursor(sizeOf(question, recent, fixedReadMs(await readReadTimes(tx))));
     const reading = { cell, question, hooks, readMode, planId, snapshot, cursor, clock: context.clock };
     const collected = await readRanges(tx, reading);
     const planningMs = context.clock.now().getTime() - started;
@@ -174,9 +176,16 @@ interface Reading {
 }
 
 /** As configured, else by earlier batches, else by the first ranges. */
-const sizeOf = ({ rangeSize }: PlanQuestion, recent: readonly RecentBatch[]): BatchSize | SizeChoice =>
+const sizeOf = (
+  { rangeSize }: PlanQuestion,
+  recent: readonly RecentBatch[],
+  fixedMs: number,
+): BatchSize | SizeChoice =>
   rangeSize === 'auto'
-    ? (chooseByBatches(recent) ?? { sampleOrgs: SAMPLE_ORGS, choose: chooseByPlanning })
+    ? (chooseByBatches(recent, fixedMs) ?? {
+        sampleOrgs: SAMPLE_ORGS,
+        choose: (planned) => chooseByPlanning(planned, fixedMs),
+      })
     : { orgs: rangeSize, basis: 'configured', perOrgUs: null };
 
 async function readRanges(tx: CellTransaction, reading: Reading): Promise<CollectedPlan> {

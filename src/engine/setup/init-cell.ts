@@ -1,16 +1,17 @@
 // `init` of one cell: creates or upgrades our schema. Rejects what cannot work before it changes anything.
 import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
+import { nameReading } from '../../domain/source/read-times.js';
 import { canBeLong, checkSourceColumns, orgIdType } from '../../domain/source/source-contract.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { assertTimelineReadable } from '../../stores/cell/batch/fence.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
-import { measureOneOrg, saveOneOrgMs } from '../../stores/cell/cutover/pending-sign-ups.js';
 import { measureSearch, saveLookMs } from '../../stores/cell/feed/updated-orgs.js';
 import { findCell, readServerFacts } from '../../stores/cell/identity.js';
 import { insertRateCard } from '../../stores/cell/org/rates.js';
 import { grantUpdates } from '../../stores/cell/setup/change-triggers.js';
 import { giveSchema, keepDefiners, rejectOthersSchema, rejectStrongOwners } from '../../stores/cell/setup/ownership.js';
+import { measureOneOrg, measureOrgList, saveReadTimes } from '../../stores/cell/setup/read-times.js';
 import { ensureRoles, grantProduct, grantRoles, recordProductRole } from '../../stores/cell/setup/roles.js';
 import {
   attachSource,
@@ -21,7 +22,7 @@ import {
   saveCell,
 } from '../../stores/cell/setup/schema.js';
 import { countNullIdsAsOwner, findSource, type Source } from '../../stores/cell/setup/source.js';
-import { classifyFailure } from '../../stores/postgres-failure.js';
+import { classifyFailure, isRowFailure } from '../../stores/postgres-failure.js';
 import { toStoredCard } from '../stored-card.js';
 import { runStatements } from './run-statements.js';
 import { explainViewGrants } from './view-grants.js';
@@ -109,9 +110,11 @@ async function makeCell(cell: CellDatabase, options: InitCellOptions): Promise<I
   });
   await runStatements(cell);
   const oneOrgMs = await measureAfterInit(cell, measureOneOrg);
+  const quick = nameReading({ oneOrgMs, orgListMs: null }) === 'alone';
+  const orgListMs = quick ? null : await measureAfterInit(cell, (tx, limitMs) => measureOrgList(tx, limitMs));
   const lookMs = await measureAfterInit(cell, measureSearch);
   await cell.asOwner(async (tx) => {
-    await saveOneOrgMs(tx, oneOrgMs);
+    await saveReadTimes(tx, { oneOrgMs, orgListMs });
     await saveLookMs(tx, lookMs);
   });
   return { ...made, oneOrgMs, lookMs };
@@ -132,7 +135,10 @@ const measureAfterInit = (cell: CellDatabase, measure: MeasureSource): Promise<n
     return measure(tx, limitMs);
   });
 
-/** At most this long; a source that takes longer counts as if it took just that. */
+/**
+ * At most this long; a source that takes longer counts as if it took just that. Null where its first orgs cannot be
+ * read: others say why.
+ */
 export async function measureWithin(
   cell: CellDatabase,
   limitMs: number,
@@ -141,7 +147,9 @@ export async function measureWithin(
   try {
     return await cell.asOwner((tx) => measure(tx, limitMs));
   } catch (error) {
-    if (classifyFailure(error).kind === 'too_slow') return limitMs;
+    const { kind } = classifyFailure(error);
+    if (kind === 'too_slow') return limitMs;
+    if (isRowFailure(error)) return null;
     throw error;
   }
 }

@@ -77,6 +77,32 @@ export async function findNewestAdoption(
   return { ...known, dataCenter, kind: 'adoption', proposalId: BigInt(number) };
 }
 
+/** Which copy of a cell two people adopted last: who and when, and where it was then. */
+export interface AdoptedPlace {
+  /** For example `in-a1`. */
+  readonly adoption: string;
+  readonly author: string;
+  readonly approver: string;
+  readonly since: Date;
+  /** Null: the audit does not say it any more. */
+  readonly databaseName: string | null;
+  readonly systemIdentifier: string | null;
+}
+
+export function findAdoptedPlace(tx: ControlTransaction, dataCenter: string): Promise<AdoptedPlace | undefined> {
+  return findRow<AdoptedPlace>(
+    tx,
+    `select p.name as adoption, p.author, p.approver, p.decided_at as since,
+       a.details ->> 'to_database' as database_name, a.details ->> 'to_system' as system_identifier
+     from (select *, data_center || '-a' || number as name from credit_rollout_control.cell_proposals
+       where data_center = :data_center and kind = 'adoption' and state = 'approved' order by number desc limit 1) p
+     left join lateral (select details from credit_rollout_control.audit
+       where action = 'approve_adoption' and data_center = p.data_center and details ->> 'adoption' = p.name
+       order by seq desc limit 1) a on true`,
+    { data_center: dataCenter },
+  );
+}
+
 /** The database fills in who approves. False when it was withdrawn, or there is none. */
 export async function decideCellProposal(
   tx: ControlTransaction,

@@ -131,6 +131,7 @@ export const sampleOutcome = (part: Partial<PlanOutcome> = {}): PlanOutcome => (
     durationMs: 360_000,
     waitedMs: 60_000,
     stale: 2,
+    followUpSkippedAt: null,
     quarantined: 3,
     refused: 4,
   },

@@ -36,4 +36,11 @@ describe('showAudit', () => {
       'verifying → failed (mismatch)',
     );
   });
+
+  test('says before the first line that there are older entries, and how to see them', () => {
+    const entries = [entry('pause', {}), entry('resume', {})];
+    const [first] = showAudit({ entries, more: true }, 'credit-rollout audit --limit 4', 80).split('\n');
+    expect(first).toBe('The newest 2 entries; there are older ones. To see more: credit-rollout audit --limit 4');
+    expect(showAudit({ entries, more: false }, 'credit-rollout audit --limit 4', 80)).not.toContain('older');
+  });
 });

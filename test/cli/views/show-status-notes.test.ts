@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { plainPaint } from '../../../src/cli/terminal/paint.js';
 import { showStatus } from '../../../src/cli/views/show-status.js';
 import type { ExplainedSignUps } from '../../../src/engine/operate/read-run-of-cell.js';
-import { sampleCommands, sampleDataCenter, sampleStatus } from './sample-status.js';
+import { sampleCommands, sampleDataCenter, sampleProgress, sampleStatus } from './sample-status.js';
 
 const commands = sampleCommands;
+const AT = new Date('2026-11-22T14:00:00Z');
 
 describe('showStatus', () => {
   test('says how much of the time that is left is planned waiting', () => {
@@ -30,6 +31,7 @@ describe('showStatus', () => {
     count: 3,
     since: new Date('2026-11-22T14:00:00Z'),
     oldestMs: 11_000,
+    untriedMs: 0,
     readMs: 10_000,
     failure: '57014',
     givenUp: null,
@@ -46,6 +48,29 @@ describe('showStatus', () => {
       showStatus(sampleStatus(sampleDataCenter({ leftOut })), { commands, paint: plainPaint, width: 1_000 });
     expect(show(0)).not.toContain('left out');
     expect(show(1)).toContain('      left out: 1 org, for ids of over 2,000 bytes; they keep what they have');
+  });
+
+  test.each([
+    [{ stale: 0, followUpSkippedAt: AT }, 'done', undefined],
+    [{ stale: 5 }, 'verifying', undefined],
+    [
+      { stale: 5, followUpSkippedAt: AT },
+      'verifying',
+      'was replaced after the plan was made (found 2026-11-22 14:00:00',
+    ],
+    [{ stale: 5, followedUp: true }, 'done', 'outside the guard-rails, or they changed once more; to write them: '],
+    [
+      { stale: 1 },
+      'aborted',
+      '1 org changed after the plan and was not written: there are more of them than the guard-r',
+    ],
+  ] as const)('says why orgs that changed after the plan are left out: %j at stage %s', (counts, stage, said) => {
+    const dc = sampleDataCenter({ stage, progress: sampleProgress(counts) });
+    const text = showStatus(sampleStatus(dc), { commands, paint: plainPaint, width: 1_000 });
+    if (said === undefined) expect(text).not.toContain('stale: ');
+    else expect(text).toContain(said);
+    expect(text.includes('credit-rollout plan --dc eu, and apply it')).toBe(said !== undefined);
+    expect(text.includes('a nightly run writes of them')).toBe(said !== undefined && stage === 'done');
   });
 
   test('says how many sign-ups wait for a worker, since when and why', () => {

@@ -2,15 +2,17 @@
 import { describe, expect, test } from 'vitest';
 import { showVerification } from '../../../src/cli/views/show-verification.js';
 import type { CutoverProof } from '../../../src/engine/cutover/prove-cutover.js';
+import type { VerifyReport } from '../../../src/engine/operate/verify-data-center.js';
 import { sampleCommands } from './sample-status.js';
 
-const show = (proof: Partial<CutoverProof>): string =>
+const show = (proof: Partial<CutoverProof>, skippedFollowUp: VerifyReport['skippedFollowUp'] = null): string =>
   showVerification(
     {
       dataCenter: 'in',
       nothingToVerify: false,
       mismatched: [],
       ...{ checked: 1_200, mismatches: 0, changedSince: 0, appeared: 0, gone: 0, unreadable: 0, unaccounted: 0 },
+      skippedFollowUp,
       cutover: {
         verdict: 'proven',
         effectiveAt: new Date('2025-10-30T00:00:00Z'),
@@ -23,6 +25,7 @@ const show = (proof: Partial<CutoverProof>): string =>
         ...proof,
       },
     },
+    'UTC',
     sampleCommands,
   );
 

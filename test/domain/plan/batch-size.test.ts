@@ -71,6 +71,26 @@ describe('chooseByBatches', () => {
   });
 });
 
+describe('a view that is computed as a whole for each range', () => {
+  // one read of it takes 1.5 s, a batch reads it once or three times, and an org takes 0.06 ms
+  const batch = (orgs: number, reads: number) => ({ orgs, durationMs: 1_500 * reads + 0.06 * orgs });
+
+  test.each([1, 2, 3])(
+    'is read for as many orgs as may be, also by what batches took that read it %i times',
+    (reads) => {
+      const planned = Array.from({ length: SAMPLES }, () => batch(2_000, 1));
+      expect(chooseByPlanning(planned)?.orgs).toBe(least);
+      expect(chooseByPlanning(planned, 1_500)?.orgs).toBe(most);
+      expect(chooseByBatches(Array(40).fill(batch(most, reads)), 1_500)?.orgs).toBe(most);
+    },
+  );
+
+  test('changes nothing where the read is quick beside the goals', () => {
+    expect(chooseBatchOrgs({ usualMs: 0.025, longestMs: 0.03 }, 0)).toBe(6_000);
+    expect(chooseBatchOrgs({ usualMs: 0.025, longestMs: 0.03 }, 25)).toBe(5_000);
+  });
+});
+
 describe('chooseByPlanning', () => {
   const range = (durationMs: number) => ({ orgs: 2_000, durationMs });
 

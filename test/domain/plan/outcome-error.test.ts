@@ -42,6 +42,7 @@ describe('measureOutcome', () => {
         durationMs: 1_500,
         waitedMs: null,
         stale: 1,
+        followUpSkippedAt: null,
         quarantined: 0,
         refused: null,
       },

@@ -2,6 +2,7 @@
 // one that cannot be read, and no lock of the fence while the source is read.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { decideSignUpRest, explainSignUpsWait } from '../../../src/domain/cutover/sign-up-writing.js';
+import { nameReading, type ReadTimes } from '../../../src/domain/source/read-times.js';
 import { writeSignUps } from '../../../src/engine/cutover/write-sign-ups.js';
 import { checkSignUps } from '../../../src/engine/doctor/check-source.js';
 import { createFindingRecorder } from '../../../src/engine/doctor/finding.js';
@@ -10,6 +11,7 @@ import {
   type WrittenSignUps,
   writePendingSignUps,
 } from '../../../src/stores/cell/cutover/pending-sign-ups.js';
+import { measureOneOrg, measureOrgList, saveReadTimes } from '../../../src/stores/cell/setup/read-times.js';
 import { findSource } from '../../../src/stores/cell/setup/source.js';
 import { createTestCell, type TestCell } from '../../support/cell.js';
 import { waitFor } from '../../support/wait.js';
@@ -208,6 +210,43 @@ test.each([
   expect(await cell.sql('select last_value::int as reads from public.reads')).toEqual([{ reads }]);
 });
 
+/** As init does. */
+const measure = (): Promise<ReadTimes> =>
+  cell.cell.asOwner(async (tx) => {
+    const times = { oneOrgMs: await measureOneOrg(tx, 10_000), orgListMs: await measureOrgList(tx, 10_000) };
+    await saveReadTimes(tx, times);
+    return times;
+  });
+
+test('reads small lists where each org takes its time, and one that took too long in parts at once', async () => {
+  await signUp(16);
+  await setView('agents', ', pg_sleep(0.02)');
+  expect(nameReading(await measure())).toBe('together');
+  await cell.sql(`create function public.slowly(n bigint) returns bigint language plpgsql stable
+    as $$ begin perform pg_sleep(0.06); return n; end $$`);
+  await setView('public.slowly(agents)');
+  const { oneOrgMs, orgListMs } = await measure();
+  expect(oneOrgMs).toBeGreaterThanOrEqual(60);
+  expect(orgListMs).toBeGreaterThanOrEqual(16 * 60);
+  // lists of four, for about a second
+  const first = await write();
+  expect(first).toMatchObject({ tried: first.written, failure: null });
+  expect(first.readMs).toBeLessThan(8 * 60);
+  const source = await cell.cell.asOwner((tx) => findSource(tx, cell.dataCenter.source, cell.dataCenter.id));
+  const recorder = createFindingRecorder({ subject: cell.dataCenter.id, title: 'Data center' }, 'sign-ups');
+  expect((await checkSignUps({ cell: cell.cell, source }, recorder))[0]).toMatchObject({
+    level: 'warning',
+    found: expect.stringMatching(/, and as long for each other: of more than \d+ at once some follow later than 5 s$/u),
+  });
+  // as if init had measured a faster one
+  await cell.sql('update credit_rollout.cell set one_org_ms = 20, org_list_ms = 100');
+  await signUp(40);
+  expect(await write(300)).toMatchObject({ written: 0, failure: '57014' });
+  const again = await write();
+  expect(again).toMatchObject({ tried: again.written, failure: null });
+  expect(again.written).toBeGreaterThan(0);
+});
+
 test('says of a view that no worker can follow what would help', async () => {
   await signUp(1);
   await setView('agents', ', pg_sleep(0.9)');
@@ -227,9 +266,14 @@ test.each([
   [{ failure: '57014' }, 'too_slow'],
   [{ failure: '42501', readMs: 900 }, 'failed'],
   [{ readMs: 900 }, 'view_not_followed'],
+  [{ readMs: 900, untriedMs: 60_000 }, 'view_not_followed'],
+  [{ readMs: 700, untriedMs: 5_001 }, 'crowd'],
+  [{ readMs: 20, untriedMs: 5_001 }, 'crowd'],
+  [{ readMs: 20, untriedMs: 5_000 }, 'being_written'],
   [{ readMs: 700 }, 'view_takes_long'],
   [{ readMs: 20 }, 'being_written'],
 ])('names why they wait: %j', (facts, why) => {
-  const all = { frozen: false, singleWrites: true, workersAlive: 1, readMs: null, failure: null, ...facts };
+  const none = { frozen: false, singleWrites: true, workersAlive: 1, readMs: null, failure: null, untriedMs: 0 };
+  const all = { ...none, ...facts };
   expect(explainSignUpsWait(all, all)).toBe(why);
 });

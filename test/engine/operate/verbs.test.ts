@@ -2,7 +2,7 @@
 // revision that keeps one person from undoing what another has just done.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readStatus } from '../../../src/engine/operate/read-status.js';
-import { setIntent } from '../../../src/engine/operate/set-intent.js';
+import { isAcknowledged, setIntent, setIntentAndWait } from '../../../src/engine/operate/set-intent.js';
 import { readLanes, setLanes } from '../../../src/engine/operate/set-lanes.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
 import { serveOpenWork } from '../../../src/engine/worker/serve-cell.js';
@@ -148,5 +148,20 @@ describe('lanes', () => {
       { action: 'set_lanes', reason: 'a quiet night', details: { from: requested, to: 7, set: 7 } },
       { action: 'unset_lanes', reason: 'done', details: { from: 7, to: requested, set: null } },
     ]);
+  });
+});
+
+describe('an abort', () => {
+  test('beside pauses and resumes of others says what is true afterwards, and so does another one', async () => {
+    const ask = (intent: 'pause' | 'run' | 'abort'): Promise<string> =>
+      setIntentAndWait(fleet.engine, { dataCenter: dc(), intent, reason: null }).then(
+        (report) => (isAcknowledged(report) ? 'is so' : 'not yet'),
+        (error: { readonly code: string }) => error.code,
+      );
+    const others = ['pause', 'run', 'pause', 'run'] as const;
+    const [aborted, ...rest] = await Promise.all([ask('abort'), ...others.map(ask)]);
+    expect([aborted, (await read()).stage]).toEqual(['is so', 'aborted']);
+    for (const one of rest) expect(['is so', 'not yet', 'wrong_stage']).toContain(one);
+    expect(await ask('abort')).toBe('is so');
   });
 });

@@ -93,6 +93,9 @@ dataCenters:\n  - { id: ${dc}, zone: UTC, database: "${url}", source: public.org
     await old.run('pg_restore', '--exit-on-error', `--dbname=${restored.url}`, file);
 
     expect((await as(0, 'verify', '--dc', dc)).err).toContain('wrong_cell');
+    const unadopted = (await as(0, 'status')).out.replaceAll(/\s+/gu, ' ');
+    expect(unadopted).toContain(`wrong_cell: The database configured for data center "${dc}" is another cell: its`);
+    expect(unadopted).toMatch(/if the cell was moved on purpose, run: \S+ .*adopt-cell --dc /u);
     const propose = ['adopt-cell', '--dc', dc, '--execute', '--reason', 'new hardware', '--json'];
     const { adoption, frozen } = JSON.parse((await as(0, ...propose)).out);
     expect(frozen).toBe(true);
@@ -134,7 +137,20 @@ dataCenters:\n  - { id: ${dc}, zone: UTC, database: "${url}", source: public.org
         err: expect.stringContaining('was left behind when its cell moved'),
       });
     expect((await readStatus(fleet.engine)).dataCenters).toMatchObject([{ unreachable: 'wrong_cell' }]);
-    expect((await readStatus(moved)).dataCenters).toMatchObject([{ unreachable: null }]);
+    expect((await readStatus(moved)).dataCenters).toMatchObject([{ unreachable: null, wrongCell: null }]);
+    const status = (await asWith(cell.url, 0, 'status')).out.replaceAll(/\s+/gu, ' ');
+    const database = new URL(restored.url).pathname.slice(1);
+    expect(status).toMatch(
+      new RegExp(
+        `wrong_cell: .* was left behind when its cell moved: .* since 20.*: ${crowd.people[0]?.name} proposed ` +
+          `the other copy, ${crowd.people[1]?.name} approved it \\(${dc}-a1\\) to continue: Put the URL of database ` +
+          `"${database}" on the server with the system identifier \\d+ into the configuration; if this copy is meant, ` +
+          `run: .* adopt-cell --dc ${dc} `,
+        'u',
+      ),
+    );
+    const { data_centers: told } = JSON.parse((await asWith(cell.url, 0, 'status', '--json')).out);
+    expect(told[0].wrong_cell).toMatchObject({ adopted: { adoption: `${dc}-a1`, database_name: database } });
     await cell.sql('update public.orgs set agents = agents + 1000, updated_at = clock_timestamp() where org_id = 4');
     expect(await previewAdoption(fleet.engine, dc)).toMatchObject({ state: 'dry_run', leftBehind: true });
     expect(await previewAdoption(moved, dc)).toMatchObject({ state: 'in_place', leftBehind: false });

@@ -18,6 +18,8 @@ export interface RunProgress {
   readonly staleLeft: number;
   readonly touched: number;
   readonly followedUp: boolean;
+  /** When its source was found to be defined otherwise than when it was planned; null: it was not. */
+  readonly followUpSkippedAt: Date | null;
   readonly batches: number;
   readonly done: number;
   readonly pending: number;
@@ -75,6 +77,7 @@ select count(b.batch_no)::int as batches,
   coalesce(sum(falls) filter (where b.kind = 'range'), 0)::float8 as falls,
   coalesce(sum(inserted + raised), 0)::float8 as touched,
   r.follow_up_at is not null as followed_up,
+  r.follow_up_skipped_at,
   r.plan_id is null or r.canary_passed_at is not null as canary_passed,
   count(*) filter (where b.kind = 'canary' and b.state <> 'done')::int as canary_pending,
   count(*) filter (where b.kind = 'canary' and verified_at is null)::int as canary_unverified,

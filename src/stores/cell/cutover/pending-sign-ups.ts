@@ -1,6 +1,6 @@
 // Sign-ups on credits whose allotment no worker has written yet, and the one row that says how their writing goes.
 import type { GivenUpWhy, WaitingSignUps } from '../../../domain/cutover/sign-up-writing.js';
-import { execute, selectRow, selectRowAndUndo } from '../../query.js';
+import { execute, selectRow } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 
 export interface DueSignUps {
@@ -69,31 +69,10 @@ const WAITING = `
 select count(*) filter (where p.tries < 5)::float8 as count, min(p.noted_at) filter (where p.tries < 5) as since,
   w.read_ms, w.failure, greatest(0, coalesce(extract(epoch from
     clock_timestamp() - min(p.noted_at) filter (where p.tries < 5)) * 1000, 0))::float8 as oldest_ms,
+  greatest(0, coalesce(extract(epoch from
+    clock_timestamp() - min(p.noted_at) filter (where p.tries = 0)) * 1000, 0))::float8 as untried_ms,
   count(*) filter (where p.tries >= 5)::float8 as given_up_count,
   min(p.noted_at) filter (where p.tries >= 5) as given_up_since,
   mode() within group (order by p.why) filter (where p.tries >= 5) as given_up_why
 from credit_rollout.sign_up_writer w left join credit_rollout.pending_sign_ups p on true
 group by w.read_ms, w.failure`;
-
-/**
- * Measures on the source how long the rule takes for one org, in ms; null: it has none. Raises 57014 where that takes
- * longer than the limit. What the code of a view does meanwhile is undone.
- */
-export async function measureOneOrg(tx: CellTransaction, limitMs: number): Promise<number | null> {
-  await execute(tx, `set local statement_timeout = ${Math.trunc(limitMs)}`);
-  const { took } = await selectRowAndUndo<{ readonly took: number | null }>(
-    tx,
-    'select credit_rollout.measure_one_org() as took',
-  );
-  return took;
-}
-
-/** Decides whether workers read the source for one sign-up or for many at once; null: for one. */
-export async function saveOneOrgMs(tx: CellTransaction, ms: number | null): Promise<void> {
-  await execute(tx, 'update credit_rollout.cell set one_org_ms = :ms::real', { ms });
-}
-
-/** What init measured last. */
-export async function readOneOrgMs(tx: CellTransaction): Promise<{ readonly oneOrgMs: number | null }> {
-  return selectRow<{ readonly oneOrgMs: number | null }>(tx, 'select one_org_ms from credit_rollout.cell');
-}

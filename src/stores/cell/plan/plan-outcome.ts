@@ -18,11 +18,13 @@ export interface FollowedRun {
   readonly endedAt: Date | null;
   /** Changed since the plan and not settled, without those that are gone. */
   readonly stale: number;
+  /** When they were left out since the source was defined otherwise than when it was planned; null: they were not. */
+  readonly followUpSkippedAt: Date | null;
   readonly quarantined: number;
 }
 
 const RUN = `
-select r.run_id, r.state, coalesce(sum(b.inserted + b.raised), 0)::float8 as touched,
+select r.run_id, r.state, r.follow_up_skipped_at, coalesce(sum(b.inserted + b.raised), 0)::float8 as touched,
   coalesce(sum(b.total_credits), 0)::text as credits,
   min(b.done_at - b.duration_ms * interval '1 ms') as began_at, max(b.done_at) as ended_at,
   (select count(*) from credit_rollout.stale_orgs s
@@ -85,6 +87,44 @@ export async function listStaleOrgs(
      order by s.settled is not null, s.org_id limit :limit`,
     { run_id: runId, limit },
   );
+}
+
+/** Why the newest rollout left an org out; undefined: it did not, or its follow-up wrote it. */
+export interface LeftOutOrg {
+  readonly runId: bigint;
+  readonly reason: StaleOrg['reason'];
+  readonly recordedAt: Date;
+  readonly followUpSkippedAt: Date | null;
+}
+
+export async function findLeftOutOrg(tx: CellTransaction, orgId: string): Promise<LeftOutOrg | undefined> {
+  const row = await findRow<Omit<LeftOutOrg, 'runId'> & { readonly runId: string }>(
+    tx,
+    `select r.run_id, s.reason, s.recorded_at, r.follow_up_skipped_at
+     from credit_rollout.stale_orgs s join credit_rollout.runs r using (run_id)
+     where s.org_id = :org_id::credit_rollout.org_id and s.settled_at is null
+       and r.run_id = (select max(n.run_id) from credit_rollout.runs n where n.kind = 'migrate')`,
+    { org_id: orgId },
+  );
+  return row && { ...row, runId: BigInt(row.runId) };
+}
+
+/** Orgs that the newest rollout left out since its source had been replaced; undefined: it had not. */
+export interface SkippedFollowUp {
+  readonly runId: bigint;
+  readonly since: Date;
+  readonly orgs: number;
+}
+
+export async function findSkippedFollowUp(tx: CellTransaction): Promise<SkippedFollowUp | undefined> {
+  const row = await findRow<Omit<SkippedFollowUp, 'runId'> & { readonly runId: string }>(
+    tx,
+    `select r.run_id, r.follow_up_skipped_at as since, (select count(*) from credit_rollout.stale_orgs s
+       where s.run_id = r.run_id and s.settled_at is null and s.reason <> 'gone')::float8 as orgs
+     from credit_rollout.runs r where r.follow_up_skipped_at is not null
+       and r.run_id = (select max(n.run_id) from credit_rollout.runs n where n.kind = 'migrate')`,
+  );
+  return row && { ...row, runId: BigInt(row.runId) };
 }
 
 export async function countStaleOrgs(tx: CellTransaction, runId: bigint): Promise<number> {

@@ -64,7 +64,7 @@ export async function keepDefiners(tx: CellTransaction): Promise<void> {
   await execute(
     tx,
     `alter function credit_rollout.count_null_ids() security definer;
-     alter function credit_rollout.measure_one_org() security definer;
+     alter function credit_rollout.measure_one_org security definer;
      do $$ begin
        if to_regprocedure('credit_rollout.measure_look()') is not null then
          alter function credit_rollout.measure_look() security definer;
