@@ -40,6 +40,10 @@ const SAME_ON_EVERY_VERSION = [
     'test/cli/commands/rate-card.test.ts',
   ],
   ['Holds which cards are refused, before a database is asked.', 'test/cli/commands/rate-card-guards.test.ts'],
+  [
+    'Compares the model of the simulation with a cell. What a version makes of a plan, a night or an undo is elsewhere.',
+    'test/simulation/histories.test.ts',
+  ],
   ['Holds what a terminal shows of documents that are given.', 'test/cli/views/show.test.ts'],
   ['Holds how arguments are read. No version of PostgreSQL sees them.', 'test/cli/arguments/arguments.test.ts'],
   [

@@ -10,7 +10,7 @@ const DAY_MS = 86_400_000;
 
 /** Undefined: it is nowhere. */
 export function readComparedOrg(tx: CellTx, orgId: string): Candidate | undefined {
-  const { allotments, changes, quarantine } = tx.now;
+  const { allotments, changes, quarantine, drift } = tx.now;
   const stored = allotments.get(orgId) ?? null;
   const now = decided(tx, orgId);
   const floors = {
@@ -21,13 +21,14 @@ export function readComparedOrg(tx: CellTx, orgId: string): Candidate | undefine
   if (now === undefined && stored === null) return undefined;
   const last = changes.findLast((one) => one.orgId === orgId);
   const earlier = last?.operation === 'delete' && last.cause !== 'undo' ? 'retired' : 'never';
+  const proposal = drift.findLast((one) => one.orgId === orgId && one.proposedFloor !== null);
   const lapsedBefore = localDateOf(new Date(tx.db.now.getTime() - LAPSE_GRACE_DAYS * DAY_MS));
   const asStored: Stored =
     stored === null
       ? { kind: 'none', earlier, quarantined: quarantine.some((one) => one.orgId === orgId) }
       : {
           ...toCompared(stored),
-          ...{ kind: 'allotment', mark: 'none', card: 'same', proposedFor: null },
+          ...{ kind: 'allotment', mark: 'none', card: 'same', proposedFor: proposal?.cause ?? null },
           lapsed: stored.unpaidSince !== null && stored.unpaidSince < lapsedBefore,
         };
   const found: Found =

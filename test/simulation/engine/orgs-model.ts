@@ -236,7 +236,7 @@ export const orgsModel = {
     const undone = runOf(tx.now, runId)?.undoes ?? null;
     if (tx.now.gate.effectiveAt !== null) throw raise('55000', 'allotments_need_open_work');
     const ids = batchesOf(tx.now, runId).find((batch) => batch.batchNo === batchNo)?.ids ?? [];
-    const verdicts = ids.map((orgId) => ({ orgId, ...judge(tx.now, orgId, undone) }));
+    const verdicts = ids.map((orgId) => ({ orgId, ...judge(tx, orgId, undone) }));
     const restored = verdicts.flatMap(({ orgId, image }) => (image ? [{ orgId, allotment: image }] : []));
     const deleted = verdicts.filter(({ verdict }) => verdict === 'delete').map(({ orgId }) => orgId);
     writeAllotments(tx, restored, { cause: 'undo', runId, over: 'update' });
@@ -245,23 +245,29 @@ export const orgsModel = {
   },
 } as const;
 
-/** Whose row it is by now: see `credit_rollout.undo_lineage`. Today's purchases stay. */
+/**
+ * Whose row it is by now: see `credit_rollout.undo_lineage`. Today's purchases stay; whoever left and is back, or cannot
+ * be decided any more, is left as it is.
+ */
 function judge(
-  state: CellState,
+  tx: CellTx,
   orgId: string,
   undone: bigint | null,
 ): { readonly verdict: 'delete' | 'restore' | 'conflict'; readonly image?: StoredAllotment } {
-  const row = state.allotments.get(orgId) ?? null;
-  const ours = state.changes.findLast((one) => one.orgId === orgId && one.runId === undone && one.cause === 'apply');
-  const later = ours && state.changes.slice(state.changes.indexOf(ours) + 1).filter((one) => one.orgId === orgId);
-  const written = later?.[0]?.before ?? row;
-  const isPutBack = later?.some(({ cause }) => cause === 'undo');
-  if (row === null || ours === undefined || isPutBack || !hasSameTerms(row, written) || !state.orgs.has(orgId))
-    return { verdict: 'conflict' };
-  if (ours.before === null) return { verdict: 'delete' };
-  const bought = row.additionalCredits - ours.before.additionalCredits;
-  const totalCredits = ours.before.totalCredits + bought;
-  return { verdict: 'restore', image: { ...ours.before, additionalCredits: row.additionalCredits, totalCredits } };
+  const row = tx.now.allotments.get(orgId) ?? null;
+  const all = tx.now.changes.filter((one) => one.orgId === orgId);
+  const life = all.slice(all.findLastIndex(({ operation }) => operation === 'delete') + 1);
+  const ours = life.findLastIndex((one) => one.runId === undone && one.cause === 'apply');
+  const written = life[ours + 1]?.before ?? row;
+  const raised = life[ours];
+  const isPutBack = life.slice(ours + 1).some(({ cause }) => cause === 'undo');
+  if (row === null || raised === undefined || isPutBack || !hasSameTerms(row, written)) return { verdict: 'conflict' };
+  if (decided(tx, orgId)?.kind !== 'decided') return { verdict: 'conflict' };
+  const { before } = raised;
+  if (before === null) return { verdict: 'delete' };
+  const bought = row.additionalCredits - before.additionalCredits;
+  const totalCredits = before.totalCredits + bought;
+  return { verdict: 'restore', image: { ...before, additionalCredits: row.additionalCredits, totalCredits } };
 }
 
 /** The independent rule, as far as it concerns paid orgs. */

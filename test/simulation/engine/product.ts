@@ -5,7 +5,7 @@ import type { Process } from './process.js';
 import { callStore, noFunction } from './seams.js';
 
 /** Standard, paid, 300 agents: the old model gives more. */
-const makeOrg = (fields: Partial<OrgInputs> = {}): OrgInputs => ({
+export const makeProductOrg = (fields: Partial<OrgInputs> = {}): OrgInputs => ({
   ...{ edition: 'standard', paid: true, agents: 300n, lightAgents: 0n, additionalCredits: 0n, negotiatedLimit: null },
   ...{ createdAt: new Date('2024-03-01T12:00:00Z'), duplicated: false },
   ...fields,
@@ -14,14 +14,14 @@ const makeOrg = (fields: Partial<OrgInputs> = {}): OrgInputs => ({
 /** One of each kind: legacy wins, credits win, unpaid, negotiated, undecidable. */
 export const sampleOrgs = (): CellState['orgs'] =>
   new Map([
-    ['a1', makeOrg()],
-    ['a2', makeOrg({ edition: 'enterprise', agents: 25n })],
-    ['a3', makeOrg({ edition: 'free', paid: false, agents: 5n })],
-    ['a4', makeOrg({ edition: 'professional', agents: 10n, negotiatedLimit: 500_000n })],
-    ['a5', makeOrg({ edition: 'retired' })],
+    ['a1', makeProductOrg()],
+    ['a2', makeProductOrg({ edition: 'enterprise', agents: 25n })],
+    ['a3', makeProductOrg({ edition: 'free', paid: false, agents: 5n })],
+    ['a4', makeProductOrg({ edition: 'professional', agents: 10n, negotiatedLimit: 500_000n })],
+    ['a5', makeProductOrg({ edition: 'retired' })],
   ]);
 
-const EDITS: readonly ((org: OrgInputs) => OrgInputs)[] = [
+export const PRODUCT_EDITS: readonly ((org: OrgInputs) => OrgInputs)[] = [
   (org) => ({ ...org, agents: (org.agents ?? 0n) + 100n }),
   (org) => ({ ...org, agents: (org.agents ?? 0n) / 2n }),
   (org) => ({ ...org, paid: !org.paid }),
@@ -37,7 +37,7 @@ export function editOrg(db: CellDb, process: Process, which: number, how: number
       const ids = [...state.orgs.keys()];
       const id = ids[which % Math.max(1, ids.length)] ?? '';
       const org = state.orgs.get(id);
-      const edit = EDITS[how % (EDITS.length + 1)];
+      const edit = PRODUCT_EDITS[how % (PRODUCT_EDITS.length + 1)];
       const orgs = new Map(state.orgs);
       if (org !== undefined && edit !== undefined) orgs.set(id, edit(org));
       if (org !== undefined && edit === undefined) orgs.delete(id);
@@ -58,7 +58,7 @@ export function signUp(db: CellDb, process: Process, paid: boolean): Promise<voi
       readonly over: boolean;
       readonly decidedAt: Date;
     };
-    const org = makeOrg({ createdAt, paid, edition: paid ? 'standard' : 'free', agents: 20n });
+    const org = makeProductOrg({ createdAt, paid, edition: paid ? 'standard' : 'free', agents: 20n });
     tx.write((state) => {
       state.orgs = new Map([...state.orgs, [id, org]]);
       const row = {
