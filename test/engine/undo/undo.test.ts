@@ -268,4 +268,26 @@ describe('an undo under way', () => {
     expect(await fleet.stages()).toEqual(['undone']);
     await fleet.expectInvariants();
   });
+
+  test('leaves nothing that an org has when it is rolled out again, though it had left before', async () => {
+    const done = await makeDone({ cells: [{ orgs: [{}, {}, {}] }] });
+    const { fleet } = done;
+    const { sql, dataCenter, insertOrgs } = fleet.cell(0);
+    await sql('delete from public.orgs where org_id = 3');
+    await fleet.control(
+      `insert into credit_rollout_control.reconcile_requests (data_center, reason, requested_by)
+       values ($1, 'a night', 'x')`,
+      [dataCenter.id],
+    );
+    await fleet.drive();
+    await insertOrgs({ org_id: 3, agents: 100 });
+    await fleet.apply(fleet.cell(0));
+    await fleet.drive();
+    const floor = 'select floor from credit_rollout.allotments where org_id = 3';
+    expect(await sql(floor)).toEqual([{ floor: '150000' }]);
+    await undo(done);
+    await fleet.apply(fleet.cell(0));
+    expect(await fleet.drive()).toEqual(['done']);
+    expect(await sql(floor)).toEqual([{ floor: '50000' }]);
+  });
 });

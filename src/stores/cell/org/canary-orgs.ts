@@ -35,7 +35,7 @@ interface OrgRow extends AllotmentRow, Pick<CanaryOrg, 'orgId' | 'version' | 'co
 
 const NEWEST_CHANGES = `
 select n.org_id::text, n.operation, n.cause, ${allotmentColumns('b')}
-from (select distinct on (h.org_id) h.* from credit_rollout.allotment_changes h
+from (select distinct on (h.org_id) h.* from credit_rollout.org_changes h
   where h.org_id = any (:org_ids::credit_rollout.org_id[]) order by h.org_id, h.change_id desc) n
 cross join lateral jsonb_populate_record(null::credit_rollout.allotments, n.before) b`;
 
