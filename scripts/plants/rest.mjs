@@ -101,7 +101,7 @@ export const REST = [
       `'select (run_id, org_id, reason) on credit_rollout.quarantine'`,
     ],
   }),
-  ...listBugs('residency', 'src/domain/rollout/cell-code.ts', 'test/residency/jobs.test.ts', {
+  ...listBugs('residency', 'src/domain/rollout/cell-code.ts', 'test/domain/rollout/cell-code.test.ts', {
     'a text of a cell passes for a code': [`return text;\n  return 'other';`, 'return text;\n  return text;'],
   }),
 ];

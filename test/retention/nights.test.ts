@@ -92,6 +92,9 @@ describe('sixty nights, four retentions of them,', () => {
        from credit_rollout_control.due_work where kind = 'reconcile'`,
     );
     expect(kept).toEqual({ young: true, newest: true });
+    const [forgotten] = await fleet.control(`select count(*) > 0 as some, bool_and(details ? 'control') as whole
+      from credit_rollout_control.audit where action = 'forget_nights'`);
+    expect(forgotten).toEqual({ some: true, whole: true });
     await sql(`insert into credit_rollout.workers (worker_id) values ('alive')`);
     await sql(`insert into credit_rollout.plan_parts values (1, 1, 'of a planning that broke off', '{}')`);
     expect(await purgeNights(fleet.engine, { retentionDays: RETENTION })).toBe(0);
