@@ -13,6 +13,7 @@ import { purgeService } from '../purge.job.js';
 import type { QueueConnection } from '../queue/connection.js';
 import { startQueueWorker } from '../queue/queue-worker.js';
 import { SCHEDULER_QUEUE } from '../queue/wake-ups.js';
+import { auditHeadsService } from '../record-audit-heads.job.js';
 import { reportLoginService } from '../report-login.job.js';
 import { createTickSchedule } from '../schedule-ticks.job.js';
 import { runServices } from '../service.js';
@@ -50,6 +51,7 @@ export function startScheduler(
     stopping.signal,
   );
   const services = [
+    auditHeadsService(context),
     auditService(context),
     deleteRemovedQueuesService(context),
     purgeService(context),

@@ -5,6 +5,7 @@ import { createAllotments, guardAllotments } from './allotments.js';
 import { createApiDetails } from './api-details.js';
 import { askQuarantinedAgain } from './asked-again.js';
 import { boundUsage, compareWholeOverrides, guardExceptions } from './asked-exceptions.js';
+import { keepAuditHeads } from './audit-heads.js';
 import { boundWhatWorkersCount } from './bounded-numbers.js';
 import { boundSlowdown } from './bounded-slowdown.js';
 import { recordCallCosts } from './call-costs.js';
@@ -225,5 +226,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     checkGivenKinds,
     validateKindsSize,
     recordChangesTogether,
+    keepAuditHeads,
   ];
 }

@@ -4,6 +4,7 @@ import type { Migration } from '../migration.js';
 import { createAdoptions } from './adoptions.js';
 import { guardAcceptedFalls } from './approved-falls.js';
 import { chainAudit } from './audit-chain.js';
+import { sealAuditHeads } from './audit-heads.js';
 import { beginRunsWithRollouts } from './begun-runs.js';
 import { boundEntries } from './bounded-audit.js';
 import { boundCheckLimits } from './bounded-limits.js';
@@ -27,6 +28,7 @@ import { checkRequests, sealDoneCutovers } from './kept-records.js';
 import { knowPeopleNow } from './known-people.js';
 import { voidLostApprovals } from './lost-approvals.js';
 import { recordAllSchedulerPowers, sealFreshApprovals, voidCellApprovals } from './lost-for-good.js';
+import { loseUndos } from './lost-undos.js';
 import { recordClosedFences } from './maintenance.js';
 import { keepNumbersOnly } from './numbers-only.js';
 import { orderPolicyByRow, shapeAudit } from './ordered-policy.js';
@@ -137,4 +139,6 @@ export const controlMigrations: readonly Migration[] = [
   createCheckLimits,
   sealChecksInForce,
   createUndoRequests,
+  sealAuditHeads,
+  loseUndos,
 ];

@@ -464,6 +464,11 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     document: 'what control sealed',
     used_at: 'when it was done',
   },
+  'credit_rollout.audit_heads': {
+    link: 'primary key: the number of a link of the chain; only later ones are added',
+    hash: 'of that link, over its entry and the hash before it',
+    kept_at: 'when',
+  },
   'credit_rollout.drift': {
     run_id: 'the night or sweep',
     org_id: 'primary key with the run',

@@ -68,6 +68,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   has_adoption: 'whether an adoption that control knows was done in this cell: not in the one that it was copied from',
   adopt_cell:
     'makes this database the cell of its data center, with a seal of control; runs as its owner, since nobody else may',
+  keep_audit_head: 'keeps a head of the audit that control sealed, if it is later than what is kept',
   sealed_days: 'for how many days the policy keeps plans or findings, as control sealed it; internal',
   delete_old_plan: 'deletes the oldest plan that is over; internal',
   delete_old_drift: 'deletes findings that are over; internal',

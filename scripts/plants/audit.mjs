@@ -1,14 +1,18 @@
 // A scheduler's step that leaves no row in the audit, one after the other, and a queue that is not prepared.
+import { listBugs } from './list-bugs.mjs';
+
 const TEST = 'test/engine/scheduler/audit-rows.test.ts';
+const HEADS = 'test/attacks/audit-heads.test.ts';
 const E = 'src/engine';
-const silent = (what, file, find) => ({
+const silent = (what, file, find, test = TEST) => ({
   name: `audit row: ${what}`,
   file: `${E}/${file}.ts`,
   find,
   put: find
     .replace('await appendAudit(', 'void (')
-    .replace('appendAudit(tx, { action: work', 'void (tx, { action: work'),
-  tests: [TEST],
+    .replace('appendAudit(tx, { action: work', 'void (tx, { action: work')
+    .replace("appendAudit(tx, { action: 'forget", "Promise.resolve({ action: 'forget"),
+  tests: [test],
 });
 
 export const AUDIT = [
@@ -24,7 +28,42 @@ export const AUDIT = [
   silent('a fence that was left open', 'scheduler/audit-cells', `await appendAudit(tx, { action: 'distrust'`),
   silent('a forgotten run', 'end-forgotten-runs', 'await appendAudit(tx, { ...entry'),
   silent('an undo that its cell does not know', 'undo/start-undo', `await appendAudit(tx, { action: 'drop_undo'`),
+  silent('an undo that a cell lost', 'scheduler/audit-cells', `await appendAudit(tx, { action: 'transition'`),
+  silent('approvals that are void', 'scheduler/tick', `await appendAudit(tx, { action: 'void_lost_approvals'`),
+  silent(
+    'plans that are purged',
+    'plan/purge-plans',
+    `await appendAudit(tx, { action: 'forget_plans'`,
+    'test/engine/plan/plans-purge.test.ts',
+  ),
+  silent(
+    'findings that are purged',
+    'reconcile/purge-drift',
+    `appendAudit(tx, { action: 'forget_drift'`,
+    'test/engine/reconcile/purge-drift.test.ts',
+  ),
+  silent(
+    'nights that are purged',
+    'reconcile/purge-nights',
+    `appendAudit(tx, { action: 'forget_nights'`,
+    'test/retention/nights.test.ts',
+  ),
   silent('an alarm', 'scheduler/record-due-work', 'await appendAudit(tx, { action: work'),
+  ...listBugs('audit', 'src/engine/scheduler/record-audit-heads.ts', HEADS, {
+    'cells get no head': ['else if (seal !== undefined) await', 'else if (false) await'],
+    'cells go on with a chain that lost what they keep': ['if (!isKnown) log.warn', 'if (false) log.warn'],
+  }),
+  ...listBugs('audit', 'src/engine/operate/verify-audit.ts', HEADS, {
+    'what cells keep is not compared': ['[...heads, ...kept.filter(', '[...heads, ...[].filter('],
+    'what a person accepted is compared for ever': ['kept.filter((head) => !isAcceptedCut(cuts, head))', 'kept'],
+  }),
+  ...listBugs('audit', 'migrations/cell/audit-heads.ts', HEADS, {
+    'a cell keeps what control did not seal': [`  perform credit_rollout.check_seal(document, 'audit_head');\n`, ''],
+    'a cell keeps older heads after newer ones': [
+      `coalesce((select max(h.link) from credit_rollout.audit_heads h), 0)`,
+      '0',
+    ],
+  }),
   {
     name: 'queue: five that prepare it at once prepare nothing',
     file: 'jobs/queue/connection.ts',

@@ -164,9 +164,12 @@ export const DECISIONS = [
     'a changed entry is not noticed': ['if (hash !== hashLink(state.hash, text))', 'if (false)'],
     'a missing entry is not noticed': ['if (first !== next || last < first)', 'if (false)'],
     'an entry that counts hides in a gap': ['if (kept !== state.kept + (part.routine ? 0n : 1n))', 'if (false)'],
-    'a chain that was written anew is not noticed': ['if (known !== undefined && known.hash !== hash)', 'if (false)'],
-    'a gap that was written anew is not noticed': ['known === undefined || known.hash === part.hash', 'true'],
-    'a cut tail is not noticed': ['if (head.link > state.link || past.length > 0)', 'if (head.link > state.link)'],
+    'a chain that was written anew is not noticed': [
+      `if (other !== undefined) return { ...at`,
+      'if (false) return { ...at',
+    ],
+    'a gap that was written anew is not noticed': ['return other === undefined\n', 'return true\n'],
+    'a cut tail is not noticed': ['if (head.link > state.link || past !== undefined)', 'if (head.link > state.link)'],
     'an entry without a link is not noticed': ['if (unchained !== null)', 'if (false)'],
   }),
   ...listBugs('audit', `${D}/rollout/decide-audit.ts`, `${T}/rollout/decide-audit.test.ts`, {
@@ -176,6 +179,14 @@ export const DECISIONS = [
     ],
     'an open fence is not noticed': [`if (fence.state !== 'closed') return 'the fence is open again';`, ''],
     'an older epoch is not noticed': ['if (fence.epoch < dc.epoch)', 'if (false)'],
+    'an undo whose cell lost it is not noticed': [
+      `if (run === undefined) return 'the cell no longer knows the undo';`,
+      '',
+    ],
+    'an undo whose end is lost is not noticed': [
+      `if (run.pending > 0) return 'ranges of the undo are pending again';`,
+      '',
+    ],
   }),
   ...listBugs('webhooks', `${D}/webhooks/decide-delivery.ts`, `${T}/webhooks/decide-delivery.test.ts`, {
     'a redirect is a success': ['if (status >= 200 && status < 300)', 'if (status >= 200 && status < 400)'],

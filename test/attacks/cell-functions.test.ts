@@ -88,6 +88,7 @@ describe('a function of ours', () => {
     [`select credit_rollout.forget_plan('{}', '{}')`, ['fencer']],
     [`select credit_rollout.forget_drift('{}', 1)`, ['fencer']],
     [`select credit_rollout.purge_nights('{}', 1)`, ['fencer']],
+    [`select credit_rollout.keep_audit_head('{}')`, ['fencer']],
     [`select credit_rollout.delete_old_plan(1, '{}')`, []],
     ['select credit_rollout.delete_old_drift(1, 1)', []],
     ['select credit_rollout.delete_old_nights(1, 1)', []],

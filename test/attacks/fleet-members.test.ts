@@ -54,6 +54,7 @@ describe('a data center that was taken out', () => {
     const seals = [
       ['operator', `select ${schema}.seal_cutover('${dc()}')`],
       ['scheduler', `select ${schema}.seal_retention('${dc()}')`],
+      ['scheduler', `select ${schema}.seal_audit_head('${dc()}')`],
       ['approver', `select ${schema}.seal_cell_proposal('${dc()}', 'override', 1, '${DIGEST}')`],
     ] as const;
     expect(await operator.attempt(propose(1))).toBe('done');

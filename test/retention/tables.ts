@@ -67,6 +67,7 @@ export const CELL_TABLES: Readonly<Record<string, Growth>> = {
   undo_plans: 'people',
   undo_ranges: 'people',
   undo_falls: 'people',
+  audit_heads: 'people',
   freezes: 'people',
   reversals: 'people',
   used_seals: 'people',

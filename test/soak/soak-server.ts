@@ -48,8 +48,11 @@ export interface SoakServer {
   /** Starts it where it does not run. */
   ensureRunning(): Promise<void>;
   addStandby(): Promise<void>;
-  /** Lets the standby fall behind for so long, kills the primary, and promotes the standby: the tail is lost. */
-  failOver(lagMs: number): Promise<void>;
+  /**
+   * Lets the standby fall behind for so long, or until something has happened, kills the primary, and promotes the
+   * standby: the tail is lost.
+   */
+  failOver(lag: number | (() => Promise<unknown>)): Promise<void>;
   /** Folders of every server that there was, with their logs. */
   readonly logs: () => readonly string[];
   stop(): Promise<void>;
@@ -91,11 +94,12 @@ export async function startSoakServer(folder: string, name: string): Promise<Soa
       await copyServer(ask, current, at, link.through(primary.adminUrl));
       standby = { server: await join1(at), folder: at, link };
     },
-    failOver: async (lagMs) => {
+    failOver: async (lag) => {
       if (standby === undefined) throw new Error(`${name} has no standby`);
       const { server, folder: at, link } = standby;
       link.hold();
-      await waitFor('the tail that is lost', () => undefined, { forMs: lagMs }).catch(() => undefined);
+      if (typeof lag === 'function') await lag();
+      else await waitFor('the tail that is lost', () => undefined, { forMs: lag }).catch(() => undefined);
       // its watcher ends with it; what is left of it is never asked again
       await signalPostmaster(primary.dataFolder, 'SIGKILL');
       await askOnce(server.adminUrl, 'select pg_promote(true, 60)', []);

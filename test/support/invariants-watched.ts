@@ -72,7 +72,8 @@ export const WATCHED_CONTROL = [
   },
   {
     id: 'I21',
-    holds: 'each entry of the audit has its link, and each link the hash over its entry and the link before',
+    holds:
+      'each entry of the audit has its link, each link the hash over its entry and the link before, and cells keep those',
     sql: `select l.link from (
         select l.*, lag(l.hash) over (order by l.link) as before from (
           select link, seq, kept, routine, hash from credit_rollout_control.audit_links
@@ -84,7 +85,11 @@ export const WATCHED_CONTROL = [
       where not exists (select from credit_rollout_control.audit_links l where l.seq = a.seq)
       union all
       select h.link from credit_rollout_control.audit_head h
-      where (h.link, h.hash) is distinct from (select (l.link, l.hash) from credit_rollout_control.audit_links l order by link desc limit 1)`,
+      where (h.link, h.hash) is distinct from (select (l.link, l.hash) from credit_rollout_control.audit_links l order by link desc limit 1)
+      union all
+      select k.link from cell c, jsonb_to_recordset(c.heads) as k(link bigint, hash text)
+      where not exists (select from credit_rollout_control.audit_links l where (l.link, l.hash) = (k.link, k.hash))
+        and not exists (select from credit_rollout_control.audit_gaps g where k.link between g.first_link and g.last_link)`,
   },
   {
     id: 'I23',

@@ -84,6 +84,7 @@ const CELL_BREAKS = [
   ['I11', `update credit_rollout.batches set verified_at = null where run_id = ${LAST}`],
   ['I11', `update credit_rollout.batches set state = 'pending', done_at = null where run_id = ${LAST}`],
   ['I14', `update credit_rollout.fence set epoch = 1000000`],
+  ['I21', `insert into credit_rollout.audit_heads values (1, '${'0'.repeat(64)}')`],
   [
     'I17',
     `update credit_rollout.gate set armed_at = '2025-10-30', effective_at = '2025-10-30';

@@ -146,6 +146,7 @@ export const CELL_INVARIANTS: readonly Invariant[] = [...PROMISE, ...SIGN_UPS, .
 // what control is compared with; one object per cell
 export const CELL_FACTS = `select jsonb_build_object('id', $1::text, 'is', (select data_center from credit_rollout.cell),
   'state', f.state, 'epoch', f.epoch,
+  'heads', (select coalesce(jsonb_agg(h), '[]') from credit_rollout.audit_heads h),
   'runs', (select coalesce(jsonb_agg(jsonb_build_object('run', r.run_id, 'plan', r.plan_id, 'digest', (select p.digest from credit_rollout.plans p where p.plan_id = r.plan_id),
      'state', r.state, 'card', r.card_hash,
      'pending', (select count(*) from credit_rollout.batches b where b.run_id = r.run_id and b.state <> 'done'),
@@ -159,7 +160,7 @@ export const CELL_FACTS = `select jsonb_build_object('id', $1::text, 'is', (sele
 
 /** Comes before each query about control; $1 is what the cells answered to CELL_FACTS. */
 export const GIVEN_FACTS = `with cell as (select * from jsonb_to_recordset($1::jsonb)
-    as c(id text, "is" text, state text, epoch bigint, runs jsonb, commits jsonb)),
+    as c(id text, "is" text, state text, epoch bigint, runs jsonb, commits jsonb, heads jsonb)),
   run as (select c.id, r.* from cell c, jsonb_to_recordset(c.runs)
     as r(run bigint, plan bigint, digest text, state text, card text, pending int, unverified int, total numeric, inserted bigint)),
   batch as (select c.id, b.* from cell c, jsonb_to_recordset(c.commits) as b(run bigint, at timestamptz, "from" timestamptz))`;

@@ -3,10 +3,11 @@
 import { findDataCenter } from '../../compose.js';
 import type { ChainHead } from '../../domain/operate/verify-chain.js';
 import { readAudit } from '../../engine/operate/read-audit.js';
-import { verifyAudit } from '../../engine/operate/verify-audit.js';
+import { acceptAuditCut, verifyAudit } from '../../engine/operate/verify-audit.js';
 import { command, quoteArgument } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
+import { getReason } from '../arguments/get-reason.js';
 import { raiseLimit } from '../arguments/parse-options.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
@@ -22,18 +23,22 @@ export interface AuditFlags {
   readonly csv?: boolean;
   readonly verify?: boolean;
   readonly head?: readonly ChainHead[];
+  readonly acceptCut?: boolean;
   readonly limit: number;
 }
 
-export function runAudit(session: CliSession, { csv, limit, verify, head, ...flags }: AuditFlags): Promise<number> {
+export function runAudit(session: CliSession, { csv, limit, verify, head, ...given }: AuditFlags): Promise<number> {
+  const { acceptCut, ...flags } = given;
   if (verify === true) {
     rejectFilters({ csv, ...flags });
-    return runVerifyAudit(session, head ?? []);
+    const accepts = acceptCut && getReason(session, 'Accepting a cut');
+    return runVerifyAudit(session, head ?? [], accepts || undefined);
   }
-  if (head !== undefined)
+  const proofs = Object.entries({ head, 'accept-cut': acceptCut }).find(([, value]) => value !== undefined);
+  if (proofs !== undefined)
     throw new RolloutError('invalid_argument', {
-      message: '--head is compared by --verify only.',
-      next: 'Add --verify, or leave --head out.',
+      message: `--${proofs[0]} belongs to --verify.`,
+      next: `Add --verify, or leave --${proofs[0]} out.`,
     });
   return withProgram(session, { policy: 'warned' }, async (program) => {
     const { dc, by: actor, action, from, to } = flags;
@@ -61,11 +66,21 @@ export function runAudit(session: CliSession, { csv, limit, verify, head, ...fla
 
 const MISMATCH = 5;
 
-function runVerifyAudit(session: CliSession, heads: readonly ChainHead[]): Promise<number> {
+/** `accepts`: why what control has lost is accepted, before it is verified; undefined: it is not. */
+function runVerifyAudit(
+  session: CliSession,
+  heads: readonly ChainHead[],
+  accepts: string | undefined,
+): Promise<number> {
   return withProgram(session, { policy: 'warned' }, async (program) => {
+    if (accepts !== undefined) {
+      const { from, to } = await acceptAuditCut(program.engine, accepts);
+      session.warn(`The entries of links ${from} to ${to} are accepted as lost.`);
+    }
     const proof = await verifyAudit(program.engine, heads);
     const { kind, link, ...found } = proof;
-    session.report({ intact: kind === 'intact', link, ...found }, showChain(proof));
+    const accept = session.commands.show(command('audit --verify --accept-cut --reason TEXT'));
+    session.report({ intact: kind === 'intact', link, ...found }, showChain(proof, accept));
     return kind === 'intact' ? 0 : MISMATCH;
   });
 }

@@ -247,6 +247,10 @@ function registerChecks(cli: Command, execute: Execute): void {
     .option('--csv', 'as CSV')
     .option('--verify', 'check the hashes of all entries instead; 5: one is not what was recorded')
     .option('--head <link:hash>', 'also compare with a head that --verify showed before; may be repeated', parseHead)
+    .option(
+      '--accept-cut',
+      'with --verify: accept that what cells keep heads of is lost, as after a restore of control',
+    )
     .option('--limit <n>', 'list at most so many entries', parseCount(MAX_ROWS), 50)
     .action((flags: AuditFlags) => execute(async (session) => (await import('./audit.js')).runAudit(session, flags)));
   cli

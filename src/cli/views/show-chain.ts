@@ -1,14 +1,35 @@
 // The proof of the audit's chain for people.
-import type { ChainBreak, ChainProof } from '../../domain/operate/verify-chain.js';
+import type { ChainBreak } from '../../domain/operate/verify-chain.js';
+import type { AuditProof } from '../../engine/operate/verify-audit.js';
 import { showCount } from '../terminal/numbers.js';
 
-export function showChain(proof: ChainProof): string {
+/** `accept`: the command that accepts what was lost, as this user runs it. */
+export function showChain(proof: AuditProof, accept: string): string {
+  return [showProof(proof), ...showKeeper(proof, accept), ...showCells(proof)].join('\n');
+}
+
+function showKeeper(proof: AuditProof, accept: string): readonly string[] {
+  if (proof.kind === 'intact' || proof.keptBy === undefined) return [];
+  return [
+    `The cell of data center "${proof.keptBy}" keeps what control had there.`,
+    `If control was restored from an older copy, accept what it has lost: ${accept}`,
+  ];
+}
+
+function showProof(proof: AuditProof): string {
   if (proof.kind === 'broken')
     return `✖ ${explainBreak(proof)} What is before link ${proof.link} is as it was recorded.`;
   const deleted = proof.deleted === 0n ? '' : `; ${showCount(proof.deleted)} more were deleted by the retention`;
   const found = `✔ The audit is what was recorded: ${showCount(proof.entries)} entries${deleted}.`;
   if (proof.link === 0n) return found;
   return `${found}\nKeep this elsewhere, and give it back with --head:\n${proof.link}:${proof.hash}`;
+}
+
+function showCells({ compared, notCompared }: AuditProof): readonly string[] {
+  return [
+    ...(compared.length > 0 ? [`Compared with what these cells keep: ${compared.join(', ')}.`] : []),
+    ...(notCompared.length > 0 ? [`Not compared, since these cells cannot be read: ${notCompared.join(', ')}.`] : []),
+  ];
 }
 
 function explainBreak({ code, link, seq }: ChainBreak): string {

@@ -26,6 +26,22 @@ export interface ChainHead {
   readonly hash: string;
 }
 
+/** A head that was kept elsewhere. */
+export interface KeptHead extends ChainHead {
+  /** The data center whose cell keeps it; left out: a person does. */
+  readonly keptBy?: string;
+}
+
+/** Links that control lost for good, as a person accepted it: what was kept of them proves nothing any more. */
+export interface AcceptedCut {
+  readonly from: bigint;
+  /** Included. */
+  readonly to: bigint;
+}
+
+export const isAcceptedCut = (cuts: readonly AcceptedCut[], { link }: ChainHead): boolean =>
+  cuts.some(({ from, to }) => from <= link && link <= to);
+
 /** A chain is proven up to here. */
 export interface ChainState extends ChainHead {
   readonly kept: bigint;
@@ -43,6 +59,8 @@ export interface ChainBreak {
   readonly seq: bigint | null;
   /** `rewritten`: the chain is in order, and not the one whose head was kept. */
   readonly code: 'changed' | 'missing' | 'cut' | 'unchained' | 'rewritten';
+  /** The data center whose cell keeps the head that tells; left out: nobody's or a person's does. */
+  readonly keptBy?: string;
 }
 
 export type ChainProof = ChainBreak | ({ readonly kind: 'intact' } & ChainState);
@@ -57,31 +75,34 @@ export const hashLink = (before: string, text: string): string =>
 export function verifyPart(
   state: ChainState,
   part: ChainPart,
-  heads: readonly ChainHead[] = [],
+  heads: readonly KeptHead[] = [],
 ): ChainBreak | ChainState {
   const next = state.link + 1n;
   const [first, last] = part.kind === 'link' ? [part.link, part.link] : [part.first, part.last];
   if (first !== next || last < first) return { kind: 'broken', link: next, seq: null, code: 'missing' };
-  const known = heads.find(({ link }) => link === last);
+  const other = heads.find(({ link, hash }) => link === last && hash !== part.hash);
   if (part.kind === 'gap')
-    return known === undefined || known.hash === part.hash
+    return other === undefined
       ? { ...state, link: last, hash: part.hash, deleted: state.deleted + last - first + 1n }
-      : { kind: 'broken', link: last, seq: null, code: 'rewritten' };
+      : { kind: 'broken', link: last, seq: null, code: 'rewritten', ...by(other) };
   const { seq, text, hash, kept } = part;
   const at = { kind: 'broken', link: last, seq } as const;
   if (text === null) return { ...at, code: 'missing' };
   // an entry that counts would hide in a gap of those that do not
   if (kept !== state.kept + (part.routine ? 0n : 1n)) return { ...at, code: 'missing' };
   if (hash !== hashLink(state.hash, text)) return { ...at, code: 'changed' };
-  if (known !== undefined && known.hash !== hash) return { ...at, code: 'rewritten' };
+  if (other !== undefined) return { ...at, code: 'rewritten', ...by(other) };
   return { link: last, hash, kept, entries: state.entries + 1n, deleted: state.deleted };
 }
 
+const by = (head: KeptHead | undefined): Pick<KeptHead, 'keptBy'> =>
+  head?.keptBy === undefined ? {} : { keptBy: head.keptBy };
+
 /** What is left to say after the last part. `unchained`: the first entry that has no link. */
 export function verifyEnd(state: ChainState, { head, unchained, heads = [] }: ChainEnd): ChainProof {
-  const past = heads.map(({ link }) => link).filter((link) => link > state.link);
-  if (head.link > state.link || past.length > 0)
-    return { kind: 'broken', link: state.link + 1n, seq: null, code: 'cut' };
+  const past = heads.find(({ link }) => link > state.link);
+  if (head.link > state.link || past !== undefined)
+    return { kind: 'broken', link: state.link + 1n, seq: null, code: 'cut', ...by(past) };
   if (head.link !== state.link || head.hash !== state.hash)
     return { kind: 'broken', link: head.link, seq: null, code: 'changed' };
   if (unchained !== null) return { kind: 'broken', link: state.link + 1n, seq: unchained, code: 'unchained' };
@@ -92,5 +113,5 @@ export interface ChainEnd {
   /** As the database has it. */
   readonly head: ChainHead;
   readonly unchained: bigint | null;
-  readonly heads?: readonly ChainHead[];
+  readonly heads?: readonly KeptHead[];
 }

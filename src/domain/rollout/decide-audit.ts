@@ -1,10 +1,22 @@
-// Decides whether a verified data center is still what was verified: a failover or a restore can lose the tail of a
+// Decides whether a data center is still what was verified, or undone: a failover or a restore can lose the tail of a
 // run.
 import type { CellReading } from './snapshot.js';
 
 /** Nothing is under way, but the fence is open: a restored control database does not know that it opened it. */
 export function isLeftOpen(cell: CellReading): boolean {
   return cell.kind === 'read' && cell.fence.state !== 'closed';
+}
+
+/**
+ * Why an undo is not what ended here any more, or undefined: a failover or a restore lost its end, and what it took
+ * away is there again. Nothing goes on by itself: two people agreed on what was there then.
+ */
+export function decideUndoneAudit(dc: { readonly epoch: bigint | null }, cell: CellReading): string | undefined {
+  if (cell.kind === 'unreachable' || dc.epoch === null) return undefined;
+  const { fence, run } = cell;
+  if (run === undefined) return 'the cell no longer knows the undo';
+  if (run.pending > 0) return 'ranges of the undo are pending again';
+  return fence.epoch < dc.epoch ? 'the fence is at an older epoch than the undo had' : undefined;
 }
 
 /** Why it must be rolled out again, or undefined. An unreadable cell proves nothing either way. */

@@ -8,6 +8,7 @@ export const FAILURES = {
   source_row_security: 'row-level security began to hide rows of the source from us',
   batch_too_slow: 'a batch that cannot be split further takes longer than its time-out',
   source_too_slow: 'the source cannot be read range by range in time; `org_id` may have no index',
+  undo_lost: 'a failover or a restore lost the end of an undo; ask for it again',
   rule_violation: 'a write broke the promise, and the database named no constraint',
 } as const;
 export type Failure = keyof typeof FAILURES;

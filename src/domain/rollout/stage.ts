@@ -70,4 +70,5 @@ export const STAGE_TRANSITIONS: readonly StageTransition[] = [
   edge('failed', 'undoing', 'an undo was asked for'),
   edge('undoing', 'undone', 'every change of the run is undone or listed as a conflict'),
   edge('undoing', 'failed', 'a rule was broken'),
+  edge('undone', 'failed', 'the cell is not what was undone: some of it came back'),
 ];

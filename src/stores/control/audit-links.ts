@@ -1,6 +1,6 @@
 // The chain over the audit, for its proof. The database writes it; nothing here does.
 import { entryTextSql } from '../../../migrations/control/audit-chain.js';
-import type { ChainEnd, ChainPart } from '../../domain/operate/verify-chain.js';
+import type { AcceptedCut, ChainEnd, ChainHead, ChainPart } from '../../domain/operate/verify-chain.js';
 import { selectRow, selectRows } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
@@ -58,4 +58,34 @@ export async function readChainEnd(tx: ControlTransaction): Promise<Pick<ChainEn
      from credit_rollout_control.audit_head h`,
   );
   return { head: { link: BigInt(link), hash }, unchained: unchained === null ? null : BigInt(unchained) };
+}
+
+/** How many entries were recorded so far that the retention never deletes. */
+export async function countKeptEntries(tx: ControlTransaction): Promise<bigint> {
+  const { kept } = await selectRow<{ readonly kept: string }>(tx, 'select kept from credit_rollout_control.audit_head');
+  return BigInt(kept);
+}
+
+/** What people accepted as lost. */
+export async function listAcceptedCuts(tx: ControlTransaction): Promise<readonly AcceptedCut[]> {
+  const rows = await selectRows<{ readonly from: string; readonly to: string }>(
+    tx,
+    `select details ->> 'from' as "from", details ->> 'to' as "to" from credit_rollout_control.audit
+     where action = 'accept_audit_cut'
+       and details ->> 'from' ~ '^[0-9]{1,18}$' and details ->> 'to' ~ '^[0-9]{1,18}$'`,
+  );
+  return rows.map(({ from, to }) => ({ from: BigInt(from), to: BigInt(to) }));
+}
+
+/** Whether the chain has this head, also where the retention deleted its entry. */
+export async function hasHead(tx: ControlTransaction, { link, hash }: ChainHead): Promise<boolean> {
+  const { has } = await selectRow<{ readonly has: boolean }>(
+    tx,
+    `select exists (select from credit_rollout_control.audit_links l where l.link = :link::bigint and l.hash = :hash)
+       or exists (select from credit_rollout_control.audit_gaps g
+         where :link::bigint between g.first_link and g.last_link
+           and (g.last_link <> :link::bigint or g.hash = :hash)) as has`,
+    { link, hash },
+  );
+  return has;
 }

@@ -116,7 +116,7 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
        credit_rollout_control.seal_run,
        credit_rollout_control.seal_maintenance, credit_rollout_control.seal_cutover,
        credit_rollout_control.seal_retention, credit_rollout_control.seal_checks,
-       credit_rollout_control.seal_undo`,
+       credit_rollout_control.seal_undo, credit_rollout_control.seal_audit_head`,
     FINGERPRINT,
   ],
 };

@@ -53,6 +53,16 @@ export async function sealRetention(tx: ControlTransaction, dataCenter: string):
   return row.seal;
 }
 
+/** Of the head of the audit's chain, as it was committed; undefined: nothing was recorded yet. */
+export async function sealAuditHead(tx: ControlTransaction, dataCenter: string): Promise<Seal | undefined> {
+  const row = await selectRow<SealRow>(
+    tx,
+    'select credit_rollout_control.seal_audit_head(:data_center)::text as seal',
+    { data_center: dataCenter },
+  );
+  return row.seal ?? undefined;
+}
+
 /** Of the pinned instant of a data center; undefined: none is pinned. */
 export async function sealCutover(tx: ControlTransaction, dataCenter: string): Promise<Seal | undefined> {
   const row = await selectRow<SealRow>(tx, 'select credit_rollout_control.seal_cutover(:data_center)::text as seal', {

@@ -234,6 +234,10 @@ describe('the command line', () => {
       ['--verify', '--csv'],
       ['--head', head],
       ['--verify', '--head', '1:2'],
+      ['--accept-cut'],
+      ['--verify', '--accept-cut'],
+      // nothing is lost
+      ['--verify', '--accept-cut', '--reason', 'x'],
     ])
       expect((await run('audit', ...flags)).code, flags.join(' ')).toBe(1);
   });

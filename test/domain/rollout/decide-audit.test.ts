@@ -1,6 +1,6 @@
 // When a verified data center goes back to pending: only when its cell proves that it is another one than was verified.
 import { describe, expect, test } from 'vitest';
-import { decideAudit } from '../../../src/domain/rollout/decide-audit.js';
+import { decideAudit, decideUndoneAudit } from '../../../src/domain/rollout/decide-audit.js';
 import type { CellReading, FenceReading, RunReading } from '../../../src/domain/rollout/snapshot.js';
 
 const RUN = {
@@ -61,5 +61,24 @@ describe('decideAudit', () => {
 
   test('knows nothing of a data center that never ran', () => {
     expect(decideAudit({ epoch: null }, reading({}, null))).toBeUndefined();
+  });
+});
+
+describe('decideUndoneAudit', () => {
+  test.each([
+    ['it is as the undo left it', reading()],
+    ['it has failed over, and lost nothing of it', reading({ sameTimeline: false })],
+    ['nobody verified anything', reading({}, { verified: 0 })],
+    ['it cannot be read', { kind: 'unreachable', code: 'unreachable' } as const],
+  ])('leaves a data center alone when %s', (_case, cell) => {
+    expect(decideUndoneAudit({ epoch: 7n }, cell)).toBeUndefined();
+  });
+
+  test.each([
+    ['lost the undo', reading({}, null)],
+    ['has ranges that are not undone', reading({}, { pending: 1 })],
+    ['has an older epoch', reading({ epoch: 6n })],
+  ])('finds a data center whose cell %s', (_case, cell) => {
+    expect(decideUndoneAudit({ epoch: 7n }, cell)).toEqual(expect.any(String));
   });
 });

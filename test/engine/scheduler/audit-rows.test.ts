@@ -20,6 +20,7 @@ const WRITERS = [
   'rollout/start-run',
   'scheduler/audit-cells',
   'scheduler/record-due-work',
+  'scheduler/tick',
   'undo/start-undo',
 ];
 /** Actions that are named by what they are about. */
@@ -37,7 +38,8 @@ async function actionsOf(act: () => Promise<unknown>): Promise<readonly string[]
   const [before] = await fleet.control('select coalesce(max(seq), 0) as seq from credit_rollout_control.audit');
   await act();
   const rows = await fleet.control(
-    'select distinct action from credit_rollout_control.audit where seq > $1 and data_center = $2 order by 1',
+    `select distinct action from credit_rollout_control.audit
+     where seq > $1 and coalesce(data_center, $2) = $2 order by 1`,
     [before?.seq, id()],
   );
   const actions = rows.map(({ action }) => String(action));
@@ -88,6 +90,18 @@ describe('the audit of a scheduler', () => {
     expect(await actionsOf(() => auditCells(fleet.engine))).toEqual(['end_forgotten_run']);
   });
 
+  test('has approvals of people who may not approve any more', async () => {
+    await inControl(`insert into credit_rollout_control.reconcile_requests (data_center, requested_by, requested_at, reason,
+      allow_falls, state, approver, decided_at) values ('${id()}', 'ana', now(), 'a test', true, 'approved', 'gone', now())`);
+    // where people have logins of their own
+    await inControl('update credit_rollout_control.rollout set embedded = false');
+    expect(await actionsOf(() => tick(fleet.engine, { schedulerId: 'here' }))).toContain('void_lost_approvals');
+    await inControl('update credit_rollout_control.rollout set embedded = true');
+    expect(
+      await fleet.control(`select details from credit_rollout_control.audit where action = 'void_lost_approvals'`),
+    ).toEqual([{ details: { approvals: 1 } }]);
+  });
+
   test('has the alarm of a cut-over, the cut-over and its sweep', async () => {
     await inRow(`cutover_at = clock_timestamp() + interval '47 hours', cutover_set_at = now() - interval '30 days'`);
     await fleet.cell(0).rewritePast('update credit_rollout.gate set configured_set_at = null');
@@ -112,6 +126,12 @@ describe('the audit of a scheduler', () => {
     await inRow(`cutover_at = '2098-01-01', gate_effective_at = '2098-01-01', gate_configured_at = '2098-01-01',
       gate_latched_at = null, gate_swept_at = null`);
     expect(await actionsOf(() => tick(fleet.engine))).toContain('disarm_gate');
+  });
+
+  test('has an undo whose cell came back without it', async () => {
+    await inRow(`stage = 'undone', epoch = 9000, requested_at = null, failure = null`);
+    expect(await actionsOf(() => auditCells(fleet.engine))).toEqual(['transition']);
+    expect(await fleet.stages()).toEqual(['failed']);
   });
 
   test('has every action that its files name', () => {

@@ -46,7 +46,8 @@ const VERIFY_AGAIN = 'update (verified_at, checked, mismatches, changed_since, a
 const STATE = [
   `select on credit_rollout.fence, credit_rollout.gate, credit_rollout.reversals, credit_rollout.freezes,
     credit_rollout.runs, credit_rollout.cell, credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.workers,
-    credit_rollout.plan_requests, credit_rollout.schedulers, credit_rollout.checks, credit_rollout.throttle`,
+    credit_rollout.plan_requests, credit_rollout.schedulers, credit_rollout.checks, credit_rollout.throttle,
+    credit_rollout.audit_heads`,
   `select (${FENCER_BATCH_COLUMNS}) on credit_rollout.batches`,
   'select (run_id, reason) on credit_rollout.quarantine',
   `select (${FENCER_PLAN_COLUMNS}) on credit_rollout.plans`,
@@ -167,6 +168,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'usage on sequence credit_rollout.plan_ids',
     `execute on function credit_rollout.add_follow_up, credit_rollout.forget_plan, credit_rollout.forget_drift,
       credit_rollout.purge_nights, credit_rollout.purge_usage, credit_rollout.seal_plan`,
+    'execute on function credit_rollout.keep_audit_head',
   ],
   operator: [
     ...STATE,
