@@ -12,6 +12,10 @@ export function watchGate(world: World, cell: CellDb, before: CellState, after: 
   }
 }
 
+/** Somebody moves it now: the gate of the cell first, then control. */
+const isBeingMoved = ({ control }: World, id: string): boolean =>
+  [...control.open].some((tx) => tx.process.kind === 'person' && tx.has(`row ${id}`));
+
 function watchChange(world: World, cell: CellDb, { gate: old }: CellState, after: CellState, say: Say): void {
   const { gate, orgs, allotments, quarantine, signUps } = after;
   const { effectiveAt, configuredAt, latchedAt, sweptAt } = gate;
@@ -26,7 +30,8 @@ function watchChange(world: World, cell: CellDb, { gate: old }: CellState, after
   if (old.effectiveAt === null && effectiveAt !== null && !world.isControlRestored) {
     const row = world.control.state.dataCenters.find(({ id }) => id === cell.name);
     if (row?.stage !== 'done') say(`armed while ${row?.stage}`);
-    if (row?.cutoverAt?.getTime() !== configuredAt?.getTime()) say('armed for an instant that was moved');
+    if (row?.cutoverAt?.getTime() !== configuredAt?.getTime() && !isBeingMoved(world, cell.name))
+      say('armed for an instant that was moved');
   }
   if (old.sweptAt !== null || sweptAt === null) return;
   if (latchedAt === null) say('swept before it was latched');
