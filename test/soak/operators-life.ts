@@ -1,6 +1,7 @@
 // Two people steer a soak with their own logins: one asks, the other approves. Their commands may fail whenever a server
 // is down, or somebody else was faster; what they met is counted by its code.
 import { approvePostponement, proposePostponement } from '../../src/engine/cutover/postpone.js';
+import { withdrawCutoverProposal } from '../../src/engine/cutover/proposals.js';
 import { explainFailure } from '../../src/engine/database-errors.js';
 import { freeze, unfreeze } from '../../src/engine/operate/freeze.js';
 import { setIntent } from '../../src/engine/operate/set-intent.js';
@@ -200,8 +201,11 @@ export function startOperators(world: World, random: Random, options: SoakOption
     for (let time = 0; time < CUTOVER_TRIES && !isOver(); time += 1) {
       const to = new Date(systemClock.now().getTime() + seconds * 1_000).toISOString().slice(0, 19);
       const isGiven = await act('cut-over', async () => {
-        const open = await findOpenPostponement(dataCenter);
-        const proposalId = open ?? (await proposePostponement(alice, { dataCenter, to, reason: REASON })).proposalId;
+        const { given: before, open } = await readCutover(dataCenter);
+        if (before) return;
+        // its instant has passed by now
+        if (open) await withdrawCutoverProposal(alice, { kind: 'postponement', dataCenter, reason: REASON });
+        const { proposalId } = await proposePostponement(alice, { dataCenter, to, reason: REASON });
         await approvePostponement(bob, { kind: 'postponement', dataCenter, proposalId }, REASON);
       });
       if (isGiven) return true;
@@ -209,12 +213,14 @@ export function startOperators(world: World, random: Random, options: SoakOption
     }
     return false;
   };
-  const findOpenPostponement = async (dataCenter: string): Promise<bigint | undefined> => {
-    const [open] = await fleet.control(
-      `select postponement_id from credit_rollout_control.postponements where data_center = $1 and state = 'proposed'`,
+  const readCutover = async (dataCenter: string): Promise<{ readonly given: boolean; readonly open: boolean }> => {
+    const [row] = await fleet.control(
+      `select d.cutover_at is not null as given, exists (select from credit_rollout_control.postponements p
+         where p.data_center = d.id and p.state = 'proposed') as open
+       from credit_rollout_control.data_centers d where d.id = $1`,
       [dataCenter],
     );
-    return open === undefined ? undefined : BigInt(String(open.postponement_id));
+    return { given: row?.given === true, open: row?.open === true };
   };
   const failures = new Set<string>();
   const note = ({ id, stage, failure }: State): void => {
