@@ -58,7 +58,6 @@ const REASON = 'soak';
 const RESTING = ['pending', 'done', 'failed', 'aborted', 'undone'];
 /** What hangs on a connection that a firewall forgot is left to itself. */
 const TOO_LONG_MS = { short: 10_000, usual: 60_000 } as const;
-const CUTOVER_TRIES = 60;
 
 export function startOperators(world: World, random: Random, options: SoakOptions): Operators {
   const { fleet, alice, bob } = world;
@@ -185,11 +184,9 @@ export function startOperators(world: World, random: Random, options: SoakOption
     refused,
     unexpected,
     cutOverIn: async (seconds, isOver) => {
-      for (const { dataCenter } of fleet.cells) {
-        const { id } = dataCenter;
-        if (given.has(id)) continue;
-        if (await cutOver(id, seconds, isOver)) given.add(id);
-      }
+      const cutOvers = fleet.cells.map(({ dataCenter: { id } }) => given.has(id) || cutOver(id, seconds, isOver));
+      const areGiven = await Promise.all(cutOvers);
+      for (const [n, { dataCenter }] of fleet.cells.entries()) if (areGiven[n]) given.add(dataCenter.id);
     },
     stop: async () => {
       stopping.abort();
@@ -198,7 +195,7 @@ export function startOperators(world: World, random: Random, options: SoakOption
   };
   const given = new Set<string>();
   const cutOver = async (dataCenter: string, seconds: number, isOver: () => boolean): Promise<boolean> => {
-    for (let time = 0; time < CUTOVER_TRIES && !isOver(); time += 1) {
+    while (!isOver()) {
       const to = new Date(systemClock.now().getTime() + seconds * 1_000).toISOString().slice(0, 19);
       const isGiven = await act('cut-over', async () => {
         const { given: before, open } = await readCutover(dataCenter);

@@ -87,11 +87,15 @@ async function soak(options: SoakOptions, world: World, crew: Crew): Promise<Out
   await crew.clock?.set(0);
   await product.stop();
   operators.mood = 'finish';
-  await operators.cutOverIn(2, () => false);
+  let isSettled = false;
+  // a rollout that was refused until now pins its instant first
+  const cuttingOver = operators.cutOverIn(2, () => isSettled);
   const rests = await settle(world, SETTLE_MS[isShort(options) ? 'short' : 'usual']).then(
     () => [],
     (error: unknown) => [error instanceof Error ? error.message : String(error)],
   );
+  isSettled = true;
+  await cuttingOver;
   await operators.stop();
   if (rests.length > 0)
     note([
