@@ -37,15 +37,15 @@ export const WRITES = [
     ],
   }),
   ...listBugs('feed', 'src/stores/cell/feed/feed.ts', DOORS, {
-    'it writes in a frozen cell': ['         and not ${FROZEN} as open,', '         as open,'],
+    'it writes in a frozen cell': ['    and not ${FROZEN} as open,', '    as open,'],
     'it writes under an open fence': [`f.state = 'closed' and f.single_writes`, 'f.single_writes'],
     'it writes where single writes are not allowed': [
       `f.state = 'closed' and f.single_writes and`,
       `f.state = 'closed' and`,
     ],
     'it writes after a failover': [
-      ` and f.timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)\n         and not`,
-      '\n         and not',
+      ` and f.timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)\n    and not`,
+      '\n    and not',
     ],
   }),
   ...listBugs('sign-ups', `${M}/sign-ups-together.ts`, DOORS, {
