@@ -65,8 +65,10 @@ describe('a cell', () => {
       await expect(keep(wrong)).rejects.toMatchObject({ code: RESTRICTED });
     const before = await keptBy(0);
     await enter('three');
+    const between = await seal(dcs[0]);
+    await enter('four');
     const newer = await seal(dcs[0]);
-    expect([await keep(newer), await keep(newer), await keep(mine)]).toEqual([true, false, false]);
+    expect([await keep(newer), await keep(newer), await keep(between)]).toEqual([true, false, false]);
     expect(await keptBy(0)).toEqual([...before, await headOfControl()]);
     for (const deed of ['update credit_rollout.audit_heads set link = 1', 'delete from credit_rollout.audit_heads'])
       await expect(inCell(deed)).rejects.toMatchObject({ code: RESTRICTED });
