@@ -23,7 +23,7 @@ const show = (events: readonly ReturnType<typeof nightOf>[]): readonly string[] 
         },
       ],
     },
-    { commands: sampleCommands, paint: plainPaint, width: () => 80 },
+    { commands: sampleCommands, paint: plainPaint, width: () => 100 },
   )
     .split('\n')
     .filter((line) => line.includes('nightly run'));
