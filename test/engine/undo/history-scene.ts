@@ -81,7 +81,7 @@ function appear({ random, lives }: World, many: number): readonly Life[] {
 }
 
 /** The product writes what the model has of these orgs, in both cells. */
-export async function writeSource({ fleet }: Pick<World, 'fleet'>, changed: readonly Life[]): Promise<void> {
+async function writeSource({ fleet }: Pick<World, 'fleet'>, changed: readonly Life[]): Promise<void> {
   const present = changed.flatMap(({ id, inputs }) => (inputs === null ? [] : [{ id, ...inputs }]));
   const gone = changed.filter(({ inputs }) => inputs === null).map(({ id }) => id);
   for (const { sql } of fleet.cells) {

@@ -62,7 +62,7 @@ function planOf({ paid, edition, agents }: Inputs): number {
   return base + perAgent * agents;
 }
 
-export const totalOf = (row: Row): number => Math.max(row.paid ? (row.floor ?? 0) : 0, planOf(row)) + row.bought;
+const totalOf = (row: Row): number => Math.max(row.paid ? (row.floor ?? 0) : 0, planOf(row)) + row.bought;
 
 /** Null: undecidable. The window is open all the time. */
 export function decide(inputs: Inputs, prior: Pick<Row, 'floor' | 'floorEdition'> | null): Row | null {
