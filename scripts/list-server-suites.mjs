@@ -55,6 +55,26 @@ const SAME_ON_EVERY_VERSION = [
     'test/engine/undo/touched.test.ts',
   ],
   [
+    'Holds what a silent connection does to a command. The server is a proxy that answers nothing.',
+    'test/cli/commands/silent-server.test.ts',
+  ],
+  [
+    'Holds what the commands of webhooks print. Their SQL is in engine/webhooks on both.',
+    'test/cli/commands/webhooks.test.ts',
+  ],
+  [
+    'Compares random lives with a model. What a version makes of an undo is in engine/undo/undo on both.',
+    'test/engine/undo/histories.test.ts',
+  ],
+  [
+    'Holds what each command says where a login or a database is missing. Their refusals are in attacks on both.',
+    'test/cli/commands/every-command.test.ts',
+  ],
+  [
+    'Holds what doctor says of slow sources. How they are measured is in engine/doctor/doctor-source on both.',
+    'test/engine/doctor/check-ranges.test.ts',
+  ],
+  [
     'Our own processes die here. What a dead one leaves in a database is in engine/scheduler/failed-steps.',
     'test/faults/schedulers-crash.test.ts',
   ],

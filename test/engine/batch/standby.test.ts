@@ -18,7 +18,8 @@ import { waitUntilStopped } from '../../support/stopped-server.js';
 import { waitFor } from '../../support/wait.js';
 
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
-const settings = { ...FAST, wal_level: 'replica', max_wal_senders: '4' };
+// what is not flushed reaches no standby
+const settings = { ...FAST, wal_level: 'replica', max_wal_senders: '4', wal_writer_delay: '50ms' };
 
 let folder: string;
 let primary: EmbeddedPostgres;

@@ -22,7 +22,7 @@ import {
 } from './history-scene.js';
 import { falls, findTarget, isTaken, type Target, undoTo } from './life-model.js';
 
-const ORGS = Number(readEnvironment('CREDIT_ROLLOUT_HISTORIES') ?? '2000');
+const ORGS = Number(readEnvironment('CREDIT_ROLLOUT_HISTORIES') ?? '1000');
 
 const dropped: (() => Promise<void>)[] = [];
 afterEach(async () => {
