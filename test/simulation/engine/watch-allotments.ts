@@ -50,7 +50,7 @@ const isOld = (orgId: string, { changes }: CellState): boolean =>
   orgId.startsWith('a') && !changes.some((one) => one.orgId === orgId && one.operation === 'delete');
 
 function watchSingle({ cause, orgId }: Change, { fence, freeze }: CellState, say: Say): void {
-  if (cause === 'feed' && (fence.state !== 'closed' || !fence.singleWrites || freeze !== null))
+  if (cause === 'feed' && (fence.state !== 'closed' || !fence.singleWrites || freeze?.acknowledgedAt != null))
     say(`${orgId} was written by the feed, which may not write now`);
 }
 
