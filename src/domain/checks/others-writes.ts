@@ -21,9 +21,11 @@ const MOST_USE = 1.9;
 /** Others write so much that it can be told whether they lose something by us. */
 export const isBusy = ({ calmPerSecond }: OthersWrites): boolean => (calmPerSecond ?? 0) >= BUSY_FROM;
 
-/** What is usual, seen while nothing of ours works: null where it cannot be told. */
-export const seeCalm = ({ perSecond, calmPerSecond }: OthersWrites): number | null =>
-  perSecond === null ? null : Math.max(perSecond, KEPT * (calmPerSecond ?? 0));
+/**
+ * What is usual, seen while nothing of ours works: the newest count alone, since a peak of a moment ago would look like a
+ * loss. Null where it cannot be told.
+ */
+export const seeCalm = ({ perSecond }: OthersWrites): number | null => perSecond;
 
 /** What is usual, seen beside our work, of which it says too little by itself. */
 export const keepCalm = ({ perSecond, calmPerSecond }: OthersWrites): number | null =>
