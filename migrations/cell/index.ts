@@ -52,6 +52,7 @@ import { askReadsSource } from './reads-source.js';
 import { restoreEdited } from './repair.js';
 import { createDriftPurge, createPlanPurge } from './retention.js';
 import { createCellReversals } from './reversal.js';
+import { readNoSourceAsOwner } from './rights-of-lookups.js';
 import { recordCellSchedulers } from './scheduler-logins.js';
 import { sealCutovers, sealOverrides } from './sealed-changes.js';
 import { writeSealedChecks } from './sealed-checks.js';
@@ -222,6 +223,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     setDynamicFailuresAside,
     choosePlanSizes,
     countOthersWrites,
+    readNoSourceAsOwner,
     judgeWholeRuns,
     checkGivenKinds,
     validateKindsSize,

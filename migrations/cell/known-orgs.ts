@@ -11,8 +11,6 @@ export const refuseUnknownOrgs: Migration = {
 create function credit_rollout.check_org_known() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp as $$
 begin
-  -- the code of the product's views is never run with the owner's rights
-  if pg_has_role((select c.relowner from pg_class c where c.oid = tg_relid), 'usage') then return new; end if;
   if not exists (select from credit_rollout.allotments a where a.org_id = new.org_id)
      and not exists (select from credit_rollout.source_orgs s where s.org_id = new.org_id) then
     raise exception 'there is no such org' using errcode = 'foreign_key_violation', constraint = 'org_known';

@@ -1,7 +1,7 @@
 // What cells keep of control's audit: who cuts its tail, writes it anew, or puts an older copy of control in its place,
 // is found by `audit --verify`; and only control says what a cell keeps.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { acceptAuditCut, verifyAudit } from '../../src/engine/operate/verify-audit.js';
+import { acceptAuditCut, findAuditCut, verifyAudit } from '../../src/engine/operate/verify-audit.js';
 import { recordAuditHeads } from '../../src/engine/scheduler/record-audit-heads.js';
 import { type ControlScene, openControlScene } from './control-scene.js';
 
@@ -114,6 +114,9 @@ describe('an older copy of control', () => {
   });
 
   test('goes on once a person has accepted what it lost, which is in the audit', async () => {
+    // who only looks accepts nothing
+    expect(await findAuditCut(scene.fleet.engine)).toEqual({ from: lost + 1n, to: lost + 1n });
+    expect(await verify()).toMatchObject({ kind: 'broken' });
     const accepted = await acceptAuditCut(scene.fleet.engine, 'the disk was lost');
     expect(accepted).toEqual({ from: lost + 1n, to: lost + 1n });
     expect(await verify()).toMatchObject({ kind: 'intact', compared: dcs });

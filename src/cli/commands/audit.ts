@@ -3,7 +3,7 @@
 import { findDataCenter } from '../../compose.js';
 import type { ChainHead } from '../../domain/operate/verify-chain.js';
 import { readAudit } from '../../engine/operate/read-audit.js';
-import { acceptAuditCut, verifyAudit } from '../../engine/operate/verify-audit.js';
+import { acceptAuditCut, findAuditCut, verifyAudit } from '../../engine/operate/verify-audit.js';
 import { command, quoteArgument } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
@@ -24,17 +24,23 @@ export interface AuditFlags {
   readonly verify?: boolean;
   readonly head?: readonly ChainHead[];
   readonly acceptCut?: boolean;
+  readonly execute?: boolean;
   readonly limit: number;
 }
 
 export function runAudit(session: CliSession, { csv, limit, verify, head, ...given }: AuditFlags): Promise<number> {
-  const { acceptCut, ...flags } = given;
+  const { acceptCut, execute, ...flags } = given;
   if (verify === true) {
     rejectFilters({ csv, ...flags });
-    const accepts = acceptCut && getReason(session, 'Accepting a cut');
-    return runVerifyAudit(session, head ?? [], accepts || undefined);
+    if (execute === true && acceptCut !== true)
+      throw new RolloutError('invalid_argument', {
+        message: '--execute belongs to --accept-cut here.',
+        next: 'Add --accept-cut, or leave --execute out.',
+      });
+    const reason = execute === true ? getReason(session, 'Accepting a cut') : undefined;
+    return runVerifyAudit(session, head ?? [], acceptCut === true ? { reason } : undefined);
   }
-  const proofs = Object.entries({ head, 'accept-cut': acceptCut }).find(([, value]) => value !== undefined);
+  const proofs = Object.entries({ head, 'accept-cut': acceptCut, execute }).find(([, value]) => value !== undefined);
   if (proofs !== undefined)
     throw new RolloutError('invalid_argument', {
       message: `--${proofs[0]} belongs to --verify.`,
@@ -66,20 +72,23 @@ export function runAudit(session: CliSession, { csv, limit, verify, head, ...giv
 
 const MISMATCH = 5;
 
-/** `accepts`: why what control has lost is accepted, before it is verified; undefined: it is not. */
+/** `cut`: what control has lost is accepted for this reason before it is verified; without one it is only shown. */
 function runVerifyAudit(
   session: CliSession,
   heads: readonly ChainHead[],
-  accepts: string | undefined,
+  cut: { readonly reason: string | undefined } | undefined,
 ): Promise<number> {
   return withProgram(session, { policy: 'warned' }, async (program) => {
-    if (accepts !== undefined) {
-      const { from, to } = await acceptAuditCut(program.engine, accepts);
+    if (cut?.reason !== undefined) {
+      const { from, to } = await acceptAuditCut(program.engine, cut.reason);
       session.warn(`The entries of links ${from} to ${to} are accepted as lost.`);
+    } else if (cut !== undefined) {
+      const { from, to } = await findAuditCut(program.engine);
+      session.warn(`The entries of links ${from} to ${to} would be accepted as lost. Nothing was changed.`);
     }
     const proof = await verifyAudit(program.engine, heads);
     const { kind, link, ...found } = proof;
-    const accept = session.commands.show(command('audit --verify --accept-cut --reason TEXT'));
+    const accept = session.commands.show(command('audit --verify --accept-cut --execute --reason TEXT'));
     session.report({ intact: kind === 'intact', link, ...found }, showChain(proof, accept));
     return kind === 'intact' ? 0 : MISMATCH;
   });

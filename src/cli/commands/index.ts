@@ -249,8 +249,9 @@ function registerChecks(cli: Command, execute: Execute): void {
     .option('--head <link:hash>', 'also compare with a head that --verify showed before; may be repeated', parseHead)
     .option(
       '--accept-cut',
-      'with --verify: accept that what cells keep heads of is lost, as after a restore of control',
+      'with --verify: show what control has lost of what cells keep heads of, as after a restore; with --execute, accept it',
     )
+    .option('--execute', 'with --accept-cut: do it; needs --reason')
     .option('--limit <n>', 'list at most so many entries', parseCount(MAX_ROWS), 50)
     .action((flags: AuditFlags) => execute(async (session) => (await import('./audit.js')).runAudit(session, flags)));
   cli

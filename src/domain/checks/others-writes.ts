@@ -22,8 +22,8 @@ const MOST_USE = 1.9;
 export const isBusy = ({ calmPerSecond }: OthersWrites): boolean => (calmPerSecond ?? 0) >= BUSY_FROM;
 
 /**
- * What is usual, seen while nothing of ours works: the newest count alone, since a peak of a moment ago would look like a
- * loss. Null where it cannot be told.
+ * What is usual, seen while nothing of ours works: the newest count alone, since a peak of a moment ago would look like
+ * a loss. Null where it cannot be told.
  */
 export const seeCalm = ({ perSecond }: OthersWrites): number | null => perSecond;
 

@@ -28,16 +28,19 @@ export async function checkRanges(
   const took = `${ORGS} orgs are read in ${formatReadMs(ms)}`;
   if (reading === 'lists') return [judgeEach(record, took, ms / ORGS)];
   const all = formatDuration((MANY / CHOSEN_SIZES.most) * ms);
-  const whole = `${took}, as long as any other part: the view is computed as a whole for each`;
+  const whole = `${took}, and fewer take as long: the view is computed as a whole each time`;
   if (ms > BATCH_MS)
     return [record.error(`${whole}. A batch may take 2 s: a rollout would be held (cell_trouble)`, FASTER_VIEW)];
-  const cost = `${whole}; a plan, a rollout and a night of 1,000,000 orgs would read for ${all} at least`;
+  const cost = `${whole}; ${describeAll(all)}`;
   return [ms > AMPLE_MS ? record.warning(cost, FASTER_VIEW) : record.ok(cost)];
 }
+
+const describeAll = (all: string): string =>
+  `with 1,000,000 orgs a plan, a rollout and a night would each read for ${all} or longer`;
 
 /** Batches are split until they take 2 s. */
 function judgeEach(record: FindingRecorder, took: string, orgMs: number): Finding {
   const all = formatDuration(MANY * orgMs);
-  const cost = `${took}; a plan, a rollout and a night of 1,000,000 orgs would read for ${all} at least`;
+  const cost = `${took}; ${describeAll(all)}`;
   return orgMs * ORGS > BATCH_MS ? record.warning(cost, INDEXED_VIEW) : record.ok(cost);
 }

@@ -13,6 +13,7 @@ import { RolloutError } from '../../kernel/rollout-error.js';
 import { listAuditHeads } from '../../stores/cell/audit-heads.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { hasHead, listAcceptedCuts, listChain, readChainEnd } from '../../stores/control/audit-links.js';
+import type { ControlTransaction } from '../../stores/control/control-database.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import type { EngineContext } from '../context.js';
@@ -85,9 +86,15 @@ async function listKeptHeads({ control, cells }: AuditContext): Promise<KeptHead
 }
 
 /**
- * A person accepts that control has lost what cells keep heads of, as after it was restored from an older copy. Throws
- * invalid_argument where it has lost nothing.
+ * What control has lost of what cells keep heads of, as after it was restored from an older copy, and nobody has
+ * accepted yet. Throws invalid_argument where it has lost nothing.
  */
+export async function findAuditCut(context: AuditContext): Promise<AcceptedCut> {
+  const { kept } = await listKeptHeads(context);
+  return context.control.inTransaction((tx) => findCut(tx, kept));
+}
+
+/** A person accepts it, with what is lost by then. Throws as findAuditCut. */
 export async function acceptAuditCut(
   context: AuditContext & Pick<EngineContext, 'actor'>,
   reason: string,
@@ -95,17 +102,21 @@ export async function acceptAuditCut(
   const { kept } = await listKeptHeads(context);
   return context.control.inTransaction(async (tx) => {
     await identifyPerson(tx, context.actor);
-    const cuts = await listAcceptedCuts(tx);
-    const lost: bigint[] = [];
-    for (const head of kept) if (!isAcceptedCut(cuts, head) && !(await hasHead(tx, head))) lost.push(head.link);
-    const [from, to] = [lost.reduce(lesserOf, lost[0] ?? 0n), lost.reduce(greaterOf, 0n)];
-    if (lost.length === 0)
-      throw new RolloutError('invalid_argument', {
-        message: 'Control has every entry of the audit that cells keep heads of: there is nothing to accept.',
-        next: 'Leave --accept-cut out.',
-      });
+    const { from, to } = await findCut(tx, kept);
     await appendAudit(tx, { action: 'accept_audit_cut', reason, details: { from: String(from), to: String(to) } });
     return { from, to };
+  });
+}
+
+async function findCut(tx: ControlTransaction, kept: readonly KeptHead[]): Promise<AcceptedCut> {
+  const cuts = await listAcceptedCuts(tx);
+  const lost: bigint[] = [];
+  for (const head of kept) if (!isAcceptedCut(cuts, head) && !(await hasHead(tx, head))) lost.push(head.link);
+  const [from, to] = [lost.reduce(lesserOf, lost[0] ?? 0n), lost.reduce(greaterOf, 0n)];
+  if (lost.length > 0) return { from, to };
+  throw new RolloutError('invalid_argument', {
+    message: 'Control has every entry of the audit that cells keep heads of: there is nothing to accept.',
+    next: 'Leave --accept-cut out.',
   });
 }
 

@@ -235,9 +235,13 @@ describe('the command line', () => {
       ['--head', head],
       ['--verify', '--head', '1:2'],
       ['--accept-cut'],
-      ['--verify', '--accept-cut'],
+      ['--execute'],
+      ['--verify', '--execute'],
+      // without a reason
+      ['--verify', '--accept-cut', '--execute'],
       // nothing is lost
-      ['--verify', '--accept-cut', '--reason', 'x'],
+      ['--verify', '--accept-cut'],
+      ['--verify', '--accept-cut', '--execute', '--reason', 'x'],
     ])
       expect((await run('audit', ...flags)).code, flags.join(' ')).toBe(1);
   });

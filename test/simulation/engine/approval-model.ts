@@ -4,6 +4,7 @@
 import { SLOT_STAGES } from '../../../src/domain/rollout/stage.js';
 import type { ApprovalRow } from '../../../src/stores/control/approvals.js';
 import type { NewRegisteredPlan, RegisteredPlan } from '../../../src/stores/control/plans.js';
+import type { Seal } from '../../../src/stores/seal.js';
 import type { ControlState, ControlTx, SimulatedRun } from './control-state.js';
 import { raise } from './database.js';
 
@@ -44,6 +45,9 @@ export interface Sealed {
   readonly at: Date | null;
   readonly setAt: Date | null;
 }
+
+/** In the model a seal is what it says: nobody forges one. */
+export const asSeal = (sealed: Sealed): Seal => sealed as unknown as Seal;
 
 const seal = (fields: Partial<Sealed> & Pick<Sealed, 'kind' | 'dataCenter'>): Sealed => ({
   ...{ runId: 0n, planId: null, digest: '', of: null, at: null, setAt: null },

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
+import { FOREIGN_DRIVERS, REQUIRE } from '../../support/bundle-process.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const SEAMS = join(ROOT, 'test/simulation/engine/seams.ts');
@@ -62,24 +63,10 @@ const model: Plugin = {
   },
 };
 
-// what knex asks for and we do not install
-const EXTERNAL = [
-  'pg-native',
-  'pg-query-stream',
-  'better-sqlite3',
-  'sqlite3',
-  'mariadb',
-  'mysql',
-  'mysql2',
-  'tedious',
-  'oracledb',
-];
-const REQUIRE = `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`;
-
 /** Writes the bundle of `entry` to `outfile`. */
 export async function bundleEngine(entry: string, outfile: string): Promise<void> {
   await build({
-    ...{ entryPoints: [entry], outfile, bundle: true, platform: 'node', format: 'esm', external: EXTERNAL },
+    ...{ entryPoints: [entry], outfile, bundle: true, platform: 'node', format: 'esm', external: FOREIGN_DRIVERS },
     banner: { js: REQUIRE },
     plugins: [model],
   });

@@ -3,8 +3,9 @@ import type { OrgInputs } from '../../../src/domain/source/org-inputs.js';
 import { applyBatches } from '../../../src/engine/batch/apply-batches.js';
 import type { WorkerContext } from '../../../src/engine/context.js';
 import { detectDrift } from '../../../src/engine/reconcile/detect-drift.js';
+import { askBy } from '../model/ask.js';
 import { groupByOrg, type HistoryCell, type HistorySeal, showAllotment } from '../model/histories.js';
-import type { Sealed } from './approval-model.js';
+import { asSeal, type Sealed } from './approval-model.js';
 import type { CellState, CellTx } from './cell-state.js';
 import { makePlanRow, undoableRun } from './orgs-model.js';
 import { Process } from './process.js';
@@ -40,8 +41,8 @@ export function createModelCell(): ModelCell {
   const write = (change: (state: CellState) => void): Promise<void> => inCell(async (tx) => tx.write(change));
   return {
     inTransaction: (_role, work) =>
-      inCell((tx) => work(async (name, ...args) => callStore(name, [tx, ...args], noFunction))),
-    seal: async (sealing) => sealOf(sealing),
+      inCell((tx) => work(askBy((name, rest) => callStore(name, [tx, ...rest], noFunction)))),
+    seal: async (sealing) => asSeal(sealOf(sealing)),
     makePlan: () =>
       inCell(async (tx) => {
         const planId = tx.now.planIds + 1n;

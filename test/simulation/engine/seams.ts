@@ -2,8 +2,8 @@
 // a test replaces. Product code knows nothing of it.
 import { Transaction } from './database.js';
 
-// biome-ignore lint/suspicious/noExplicitAny: it stands for every function of the stores
-type AnyFunction = (...args: any[]) => any;
+/** Stands for every function of the stores: whoever calls it gives what the real one takes. */
+type AnyFunction = (...args: never[]) => unknown;
 
 export const seams = {
   /** Statements by the name of the store function that they stand for. */
@@ -32,9 +32,10 @@ export const callStore = (name: string, args: ArrayLike<unknown>, real: AnyFunct
   const known = name === seams.left ? undefined : seams.stores[name];
   const model = known ?? (args[0] instanceof Transaction ? lack(name) : real);
   const planted = seams.planted[name];
-  const given = Array.from(args);
-  return planted === undefined ? model(...given) : planted(model, ...given);
+  return planted === undefined ? call(model, args) : call(planted, [model, ...Array.from(args)]);
 };
+
+const call = (work: AnyFunction, given: ArrayLike<unknown>): unknown => Reflect.apply(work, undefined, given);
 
 function lack(name: string): never {
   seams.lacking.add(name);
@@ -48,6 +49,5 @@ function lack(name: string): never {
 export const callOther = (name: string, real: AnyFunction, args: ArrayLike<unknown>): unknown => {
   const used = seams.replaced[name] ?? real;
   const planted = seams.planted[name];
-  const given = Array.from(args);
-  return planted === undefined ? used(...given) : planted(used, ...given);
+  return planted === undefined ? call(used, args) : call(planted, [used, ...Array.from(args)]);
 };

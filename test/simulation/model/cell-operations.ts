@@ -9,6 +9,7 @@ import * as verification from '../../../src/stores/cell/batch/verification.js';
 import type { CellTransaction } from '../../../src/stores/cell/cell-database.js';
 import * as gate from '../../../src/stores/cell/cutover/gate.js';
 import * as maintenance from '../../../src/stores/cell/reconcile/maintenance.js';
+import type { Seal } from '../../../src/stores/seal.js';
 import type { CellTx } from '../engine/cell-state.js';
 import { fenceModel, NOTHING_COUNTED } from '../engine/fence-model.js';
 import { nightModel } from '../engine/night-model.js';
@@ -17,8 +18,11 @@ import { type Ask, askOf } from './ask.js';
 const REAL = { ...batches, ...fence, ...freezes, ...openRun, ...progress, ...runs, ...verification, ...gate };
 const MODEL = { ...fenceModel, ...nightModel };
 
-export const askCell = (tx: CellTransaction): Ask => askOf({ ...REAL, ...maintenance }, tx);
-export const askCellModel = (tx: CellTx): Ask => askOf(MODEL, tx);
+type Stores = typeof REAL & typeof maintenance;
+type AskCell = Ask<Stores>;
+
+export const askCell = (tx: CellTransaction): AskCell => askOf({ ...REAL, ...maintenance }, tx);
+export const askCellModel = (tx: CellTx): AskCell => askOf(MODEL, tx);
 
 /** What both have at the moment; numbers of an operation choose among them. */
 export interface Known {
@@ -40,19 +44,21 @@ export interface Sealing {
 export interface Operation {
   readonly role: 'worker' | 'fencer' | 'operator';
   readonly seals?: Sealing;
-  readonly run: (ask: Ask, seal: unknown) => Promise<unknown>;
+  /** The seal is that of `seals`, as its side has it. */
+  readonly run: (ask: AskCell, seal: Seal) => Promise<unknown>;
 }
 
 const HOUR_MS = 3_600_000;
 const STATES = ['open', 'verifying', 'closed'] as const;
+const OPENED = ['open', 'verifying'] as const;
 const ENDS = ['done', 'failed', 'aborted'] as const;
 const pick = <T>(list: readonly T[], n: number): T => list[n % list.length] as T;
 
 const underExclusive =
-  (name: string, ...args: readonly unknown[]): Operation['run'] =>
-  async (ask) => {
+  (run: Operation['run']): Operation['run'] =>
+  async (ask, seal) => {
     await ask('lockFenceExclusive');
-    return ask(name, ...args);
+    return run(ask, seal);
   };
 
 /** A batch from its claim to its end, and its end once more. */
@@ -81,9 +87,10 @@ const verify =
   async (ask) => {
     await ask('lockFenceShared');
     const run = await ask('findVerifyingRun', epoch);
-    const batch = run && (await ask('claimVerification', run.runId));
-    if (batch === undefined) return run === undefined ? 'fenced' : 'nothing to verify';
-    const found = { checked: 0, mismatches, changedSince: 0, appeared: 0, slowdown: null };
+    if (run === undefined) return 'fenced';
+    const batch = await ask('claimVerification', run.runId);
+    if (batch === undefined) return 'nothing to verify';
+    const found = { checked: 0, mismatches, changedSince: 0, appeared: 0, gone: 0 };
     await ask('recordVerification', { runId: run.runId, batchNo: batch.batchNo }, { ...found, sums: NO_SUMS });
     return { batchNo: batch.batchNo, kind: batch.kind };
   };
@@ -104,30 +111,30 @@ export const OPERATIONS: Readonly<Record<string, Make>> = {
       ...{ kind: 'run', runId: pick([1n, 1n, 2n, 3n], n), plan: pick(['first', 'second', 'first', 'unknown'], n >> 2) },
       digest: n % 7 === 0 ? 'wrong' : 'right',
     },
-    run: underExclusive('openSealedRun'),
+    run: underExclusive((ask, seal) => ask('openSealedRun', seal)),
   }),
   openNight: (_, n) => ({
     role: 'fencer',
     seals: { kind: 'maintenance', runId: pick([1n, 4n, 5n], n), of: pick(['reconcile', 'sweep'], n >> 2) },
-    run: underExclusive('openSealedMaintenance'),
+    run: underExclusive((ask, seal) => ask('openSealedMaintenance', seal)),
   }),
   setFence: ({ epoch, ...known }, n) =>
     ofRun({ epoch, ...known }, n >> 2, (runId) => ({
       role: 'fencer',
-      run: underExclusive('setFence', {
-        state: pick(STATES, n),
-        epoch: epoch + pick([1n, 0n, 1n, -1n], n >> 3),
-        runId,
-      }),
+      run: underExclusive((ask) =>
+        ask('setFence', { state: pick(STATES, n), epoch: epoch + pick([1n, 0n, 1n, -1n], n >> 3), runId }),
+      ),
     })),
   openAgain: ({ epoch, ...known }, n) =>
     ofRun({ epoch, ...known }, n >> 1, (runId) => ({
       role: 'fencer',
-      run: underExclusive('setFence', { state: pick(['open', 'verifying'], n), epoch: epoch + 1n, runId }),
+      run: underExclusive((ask) => ask('setFence', { state: pick(OPENED, n), epoch: epoch + 1n, runId })),
     })),
   close: ({ epoch }, n) => ({
     role: 'fencer',
-    run: underExclusive('saveFenceClosed', n % 3 === 0 ? 'i3_floor' : null, pick([0n, epoch, epoch + 1n], n >> 2)),
+    run: underExclusive((ask) =>
+      ask('saveFenceClosed', n % 3 === 0 ? 'i3_floor' : null, pick([0n, epoch, epoch + 1n], n >> 2)),
+    ),
   }),
   work: ({ epoch }, n) => ({ role: 'worker', run: work(n % 5 === 0 ? epoch - 1n : epoch) }),
   workOn: ({ epoch }) => ({ role: 'worker', run: work(epoch) }),
@@ -139,10 +146,11 @@ export const OPERATIONS: Readonly<Record<string, Make>> = {
     ofRun(known, n, (runId) => ({ role: 'fencer', run: (ask) => ask('clearVerification', runId) })),
   singleWrites: (_, n) => ({
     role: 'fencer',
-    run: underExclusive(n % 3 === 0 ? 'stopSingleWrites' : 'allowSingleWrites'),
+    run: underExclusive((ask) => ask(n % 3 === 0 ? 'stopSingleWrites' : 'allowSingleWrites')),
   }),
   freeze: (_, n) => (n % 3 === 0 ? { role: 'operator', run: (ask) => ask('freezeCell', ANYBODY) } : NOTHING),
-  acknowledge: (_, n) => (n % 2 === 0 ? { role: 'operator', run: underExclusive('acknowledgeFreeze') } : NOTHING),
+  acknowledge: (_, n) =>
+    n % 2 === 0 ? { role: 'operator', run: underExclusive((ask) => ask('acknowledgeFreeze')) } : NOTHING,
   unfreeze: () => ({ role: 'operator', run: (ask) => ask('unfreezeCell', ANYBODY) }),
   arm: (_, n) => ({
     role: 'fencer',
@@ -157,14 +165,8 @@ export const OPERATIONS: Readonly<Record<string, Make>> = {
   swept: () => ({ role: 'fencer', run: (ask) => ask('markSwept') }),
 };
 
-/** A sealed operation gets its seal as its argument. */
-export const runOperation = ({ seals, run }: Operation, ask: Ask, seal: unknown): Promise<unknown> =>
-  seals === undefined || seals.kind === 'cutover'
-    ? run(ask, seal)
-    : run((name, ...args) => (name.startsWith('openSealed') ? ask(name, seal) : ask(name, ...args)), seal);
-
 /** What is compared after every operation. */
-export async function observe(ask: Ask, { epoch, runs: ids }: Known): Promise<unknown> {
+export async function observe(ask: AskCell, { epoch, runs: ids }: Known): Promise<unknown> {
   const { state, epoch: at, runId, failure, singleWrites, frozen } = await ask('readFence');
   const { configuredAt, effectiveAt, latchedAt, sweptAt } = await ask('readGate');
   const freeze = await ask('readFreeze');
@@ -173,7 +175,7 @@ export async function observe(ask: Ask, { epoch, runs: ids }: Known): Promise<un
     const { pending, verified, batches: all, mismatches, canary } = await ask('readProgress', id);
     ofRuns.push({
       id,
-      state: (await ask('findRun', id)).state,
+      state: (await ask('findRun', id))?.state,
       pending,
       verified,
       all,

@@ -2,19 +2,11 @@
 import { makePlan } from '../../../src/engine/plan/make-plan.js';
 import { contextOf, type TestCell } from '../../support/cell.js';
 import { sealInCell } from '../../support/seal-in-cell.js';
-import type { Sealed } from '../engine/approval-model.js';
+import { asSeal, type Sealed } from '../engine/approval-model.js';
 import { CellDatabaseFacts, type CellDb, type CellState, type CellTx, emptyCell } from '../engine/cell-state.js';
 import { Database } from '../engine/database.js';
 import { type Answer, answerOf, createClient, inModel } from './answers.js';
-import {
-  askCell,
-  askCellModel,
-  type Known,
-  type Operation,
-  observe,
-  runOperation,
-  type Sealing,
-} from './cell-operations.js';
+import { askCell, askCellModel, type Known, type Operation, observe, type Sealing } from './cell-operations.js';
 
 interface Plan {
   readonly planId: bigint;
@@ -29,6 +21,8 @@ export interface ComparedCell {
   move(how: 'restart' | 'failover'): Promise<void>;
 }
 
+/** Of an operation without one. */
+const NO_SEAL = '';
 const RUN = { card_hash: '', batch_size: 2, lanes: 2, rails: { quarantinedShare: 1 } };
 const FORGET = `delete from credit_rollout.batches; delete from credit_rollout.runs; delete from credit_rollout.used_seals;
   delete from credit_rollout.freezes;
@@ -98,13 +92,12 @@ export async function compareCell(
     },
     ask: async (operation) => {
       const { role, seals } = operation;
-      const seal = seals && (await sealReal(seals));
-      const model = await answerOf(() =>
-        inModel(db, client, (tx) => runOperation(operation, askCellModel(asCell(tx)), seals && sealModel(seals))),
-      );
-      const given = (): Promise<unknown> =>
-        real.cell.inTransaction(role, (tx) => runOperation(operation, askCell(tx), seal));
-      return { model, real: await answerOf(given) };
+      const seal = seals === undefined ? NO_SEAL : await sealReal(seals);
+      const sealed = seals === undefined ? NO_SEAL : asSeal(sealModel(seals));
+      return {
+        model: await answerOf(() => inModel(db, client, (tx) => operation.run(askCellModel(asCell(tx)), sealed))),
+        real: await answerOf(() => real.cell.inTransaction(role, (tx) => operation.run(askCell(tx), seal))),
+      };
     },
     observe: async () => {
       const known = self.state;

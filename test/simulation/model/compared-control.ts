@@ -16,7 +16,8 @@ import { type Ask, askOf } from './ask.js';
 const REAL = { ...approvals, ...dataCenters, ...plans, ...rollout, ...runs };
 const MODEL = { ...controlModel, ...approvalModel };
 
-export type ControlOperation = (ask: Ask) => Promise<unknown>;
+type AskControl = Ask<typeof REAL>;
+export type ControlOperation = (ask: AskControl) => Promise<unknown>;
 
 const pick = <T>(list: readonly T[], n: number): T => list[n % list.length] as T;
 const CHANGES: readonly dataCenters.DataCenterChange[] = [
@@ -97,11 +98,11 @@ export const CONTROL_OPERATIONS: Readonly<Record<string, (fleet: ControlState, n
     },
 };
 
-async function observe(ask: Ask, planId: string): Promise<unknown> {
-  const rows: readonly dataCenters.DataCenterRow[] = await ask('listDataCenters');
+async function observe(ask: AskControl, planId: string): Promise<unknown> {
+  const rows = await ask('listDataCenters');
   const open = [];
   for (const { id } of rows) open.push([...(await ask('listOpenControlRuns', id))].map(String));
-  const given: readonly approvals.ApprovalRow[] = await ask('listPlanApprovals', planId);
+  const given = await ask('listPlanApprovals', planId);
   return {
     rows: rows.map(({ id, stage, intent, lanes, version, epoch, fenceConfirmedClosed, singleWrites, pausedAt }) => ({
       ...{ id, stage, intent, lanes, version, epoch, fenceConfirmedClosed, singleWrites, paused: pausedAt !== null },

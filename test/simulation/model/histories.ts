@@ -1,6 +1,14 @@
 // Histories of one cell, the same for the model and for a real one: plans, rollouts with orgs that went stale, nights
 // and undos, each taken by the engine's own verbs under fences that are opened and closed as a scheduler does.
+import type * as fence from '../../../src/stores/cell/batch/fence.js';
+import type * as progress from '../../../src/stores/cell/batch/progress.js';
+import type * as runs from '../../../src/stores/cell/batch/runs.js';
+import type * as maintenance from '../../../src/stores/cell/reconcile/maintenance.js';
+import type * as undoRuns from '../../../src/stores/cell/undo/undo-runs.js';
+import type { Seal } from '../../../src/stores/seal.js';
 import type { Ask } from './ask.js';
+
+type Stores = typeof fence & typeof progress & typeof runs & typeof maintenance & typeof undoRuns;
 
 export type HistorySeal =
   | { readonly kind: 'run'; readonly runId: bigint; readonly planId: bigint; readonly digest: string }
@@ -18,8 +26,9 @@ export interface LookedAt {
 }
 
 export interface HistoryCell {
-  inTransaction<T>(role: 'fencer' | 'override', work: (ask: Ask) => Promise<T>): Promise<T>;
-  seal(sealing: HistorySeal): Promise<unknown>;
+  inTransaction<T>(role: 'fencer' | 'override', work: (ask: Ask<Stores>) => Promise<T>): Promise<T>;
+  /** As its side has it. */
+  seal(sealing: HistorySeal): Promise<Seal>;
   makePlan(): Promise<{ readonly planId: bigint; readonly digest: string }>;
   /** Undefined: nothing is left to be undone. */
   acceptUndo(): Promise<{ readonly undoId: bigint; readonly digest: string } | undefined>;
