@@ -20,7 +20,7 @@ const CLIENTS = 2;
  * speed changes within seconds; with one run nobody asks for more than a look.
  */
 const trafficOf = (runs: number): { readonly scale: number; readonly seconds: number; readonly turns: number } =>
-  runs === 1 ? { scale: 1, seconds: 1, turns: 1 } : { scale: 10, seconds: 5, turns: 4 };
+  runs === 1 ? { scale: 1, seconds: 1, turns: 1 } : { scale: 10, seconds: 15, turns: 4 };
 /** One org is edited so often while the feed reads. */
 const EDIT_MS = 2_000;
 const EDIT_LIMIT_MS = 120_000;

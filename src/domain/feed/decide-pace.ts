@@ -8,14 +8,16 @@ export const FEED_OFF_MS = 10_000;
 const SHARE = 20;
 /** A search that raises may take more: the next edits are followed sooner. */
 const BUSY_SHARE = 4;
+/** Nobody needs these within seconds, and reading them may go on for hours beside the product. */
+const BACKLOG_SHARE = 40;
 const LONGEST_MS = 300_000;
 
 /** After a search that took so long, in ms. */
 export const decideRest = (tookMs: number, raised: number): number =>
   limitRest(tookMs * (raised === 0 ? SHARE : BUSY_SHARE));
 
-/** After a page of what waits: nobody is in a hurry for it, and it may go on for hours. */
-export const decideBacklogRest = (tookMs: number): number => limitRest(tookMs * SHARE);
+/** After a page of what waits. */
+export const decideBacklogRest = (tookMs: number): number => limitRest(tookMs * BACKLOG_SHARE);
 
 const limitRest = (ms: number): number => Math.round(Math.max(FEED_INTERVAL_MS, Math.min(LONGEST_MS, ms)));
 

@@ -12,7 +12,10 @@ describe('decideRest', () => {
   test('takes a twentieth of the time at most, a fifth where orgs are raised', () => {
     expect(decideRest(300, 0)).toBe(6_000);
     expect(decideRest(300, 1)).toBe(1_200);
-    expect(decideBacklogRest(300)).toBe(6_000);
+  });
+
+  test('takes a fortieth of the time for what waits', () => {
+    expect(decideBacklogRest(300)).toBe(12_000);
   });
 
   test('is never shorter than a second, nor longer than five minutes', () => {

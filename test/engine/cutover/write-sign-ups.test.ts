@@ -36,6 +36,9 @@ beforeEach(async () => {
       timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)`);
 });
 
+/** A clock that is being set right by a time server may count a sleep a little shorter than it was. */
+const SLEWED = 0.95;
+
 /** The agents of every org, and what is read beside them. */
 const setView = (agents: string, beside = ''): Promise<unknown> =>
   cell.sql(`do $$ declare columns text := (select string_agg(case attname when 'agents' then $x$(${agents})::bigint$x$
@@ -73,7 +76,7 @@ test('writes hundreds with one read of the source, and rests after it', async ()
   await signUp(300);
   const outcome = await writeSignUps(cell.context, cell.dataCenter.id);
   expect(outcome).toMatchObject({ tried: 300, written: 300, failure: null });
-  expect(outcome.restMs).toBeGreaterThanOrEqual(1_200);
+  expect(outcome.restMs).toBeGreaterThanOrEqual(1_200 * SLEWED);
   // the next ones wait until it is over, whichever worker asks
   await signUp(1);
   const resting = await writeSignUps(cell.context, cell.dataCenter.id);
@@ -226,8 +229,8 @@ test('reads small lists where each org takes its time, and one that took too lon
     as $$ begin perform pg_sleep(0.06); return n; end $$`);
   await setView('public.slowly(agents)');
   const { oneOrgMs, orgListMs } = await measure();
-  expect(oneOrgMs).toBeGreaterThanOrEqual(60);
-  expect(orgListMs).toBeGreaterThanOrEqual(16 * 60);
+  expect(oneOrgMs).toBeGreaterThanOrEqual(60 * SLEWED);
+  expect(orgListMs).toBeGreaterThanOrEqual(16 * 60 * SLEWED);
   // lists of four, for about a second
   const first = await write();
   expect(first).toMatchObject({ tried: first.written, failure: null });
