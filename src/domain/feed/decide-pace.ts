@@ -6,15 +6,17 @@ export const FEED_INTERVAL_MS = 1_000;
 export const FEED_OFF_MS = 10_000;
 /** Reading takes a twentieth of the time at most, so that a source without an index is not read all the time. */
 const SHARE = 20;
-/** A search that raises may take more: the next edits are followed sooner. */
+/** A search that raises may take more: the next edits are followed sooner, unless the product has just touched many. */
 const BUSY_SHARE = 4;
 /** Nobody needs these within seconds, and reading them may go on for hours beside the product. */
 const BACKLOG_SHARE = 40;
 const LONGEST_MS = 300_000;
 
-/** After a search that took so long, in ms. */
-export const decideRest = (tookMs: number, raised: number): number =>
-  limitRest(tookMs * (raised === 0 ? SHARE : BUSY_SHARE));
+/** After a search that took so long and raised so many, in ms; `bulk`: many orgs that were touched at once wait. */
+export const decideRest = (
+  tookMs: number,
+  { raised, bulk }: { readonly raised: number; readonly bulk: boolean },
+): number => limitRest(tookMs * (raised === 0 || bulk ? SHARE : BUSY_SHARE));
 
 /** After a page of what waits. */
 export const decideBacklogRest = (tookMs: number): number => limitRest(tookMs * BACKLOG_SHARE);
@@ -36,7 +38,7 @@ export function decidePageSize(size: number, orgs: number, tookMs: number): numb
 const FOLLOWED_MS = 5_000;
 
 /** How long an edit waits to be found at most, in ms, where one search takes so long. */
-export const longestWaitMs = (lookMs: number): number => lookMs + decideRest(lookMs, 0);
+export const longestWaitMs = (lookMs: number): number => lookMs + decideRest(lookMs, { raised: 0, bulk: false });
 
 /** Whether raises follow within seconds where one search takes so long, in ms. */
 export const isFollowed = (lookMs: number): boolean => longestWaitMs(lookMs) <= FOLLOWED_MS;

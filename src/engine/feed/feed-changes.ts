@@ -93,7 +93,7 @@ async function searchOnce(context: FeedContext, pace: FeedOptions['pace']): Prom
   const after = backlog?.taken ?? left;
   const rest = {
     pageSize: after.pageSize,
-    restMs: newest && decideRest(tookMs, newest.raised),
+    restMs: newest && decideRest(tookMs, { raised: newest.raised, bulk: left.bulk }),
     backlogRestMs: backlog && decideBacklogRest(backlog.tookMs),
   };
   const { restMs = feed.restMs, backlogRestMs = feed.backlogRestMs } = rest;
@@ -205,7 +205,7 @@ async function recordFailure(
   const failure = slow === undefined ? (sqlstate ?? kind) : 'too_slow';
   // a lock, a cut connection: the next run is soon
   if (kind === 'retry') return { kind: 'busy', failure, pauseMs: FEED_INTERVAL_MS };
-  const restMs = decideRest(tookMs, 0);
+  const restMs = decideRest(tookMs, { raised: 0, bulk: false });
   await cell
     .inTransaction('worker', async (tx) => {
       await saveFeedFailure(tx, failure);

@@ -10,8 +10,12 @@ import {
 
 describe('decideRest', () => {
   test('takes a twentieth of the time at most, a fifth where orgs are raised', () => {
-    expect(decideRest(300, 0)).toBe(6_000);
-    expect(decideRest(300, 1)).toBe(1_200);
+    expect(decideRest(300, { raised: 0, bulk: false })).toBe(6_000);
+    expect(decideRest(300, { raised: 1, bulk: false })).toBe(1_200);
+  });
+
+  test('takes a twentieth at most where many that were touched at once wait', () => {
+    expect(decideRest(300, { raised: 1, bulk: true })).toBe(6_000);
   });
 
   test('takes a fortieth of the time for what waits', () => {
@@ -19,7 +23,7 @@ describe('decideRest', () => {
   });
 
   test('is never shorter than a second, nor longer than five minutes', () => {
-    expect(decideRest(1, 0)).toBe(1_000);
+    expect(decideRest(1, { raised: 0, bulk: false })).toBe(1_000);
     expect(decideBacklogRest(60_000)).toBe(300_000);
   });
 });
