@@ -45,6 +45,7 @@ import { leaveOddRowsOut } from './odd-rows.js';
 import { countOthersWrites } from './others-writes.js';
 import { narrowOverrides } from './override-role.js';
 import { keepPlannedDefinition, setDynamicFailuresAside } from './planned-definition.js';
+import { readPlannedFalls } from './planned-falls.js';
 import { createCellPlans, createOverrides, pinRuns } from './plans.js';
 import { quickenChanges } from './quick-changes.js';
 import { createRangeFunctions } from './ranges.js';
@@ -229,5 +230,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     validateKindsSize,
     recordChangesTogether,
     keepAuditHeads,
+    readPlannedFalls,
   ];
 }

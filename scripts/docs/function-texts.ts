@@ -189,6 +189,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   undo_open: 'the run that is taken back while the fence is open for it; internal',
   undo_range: 'undoes one pending range of the open undo; reads the source; a worker calls it',
   undo_source: 'what the source gives for the orgs of a range; called by `undo_range`',
+  planned_falls: 'the paid orgs of a range that the plan of an undo lets fall; called by `take_back`',
   lock_undo_range: 'locks a range and its allotments; called by `undo_range`',
   take_back: 'deletes or restores what is still as the run wrote it; called by `undo_range`',
   keep_undone: 'trigger of `runs`: what was undone never goes on',
