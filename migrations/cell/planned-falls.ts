@@ -1,5 +1,5 @@
-// Why: each range of an undo read the planned falls of all ranges, so that of two million orgs the last ranges took five
-// times as long as the first.
+// Why: each range of an undo read the planned falls of all ranges: of two million orgs the last ranges took five times
+// as long as the first.
 import type { Migration } from '../migration.js';
 
 const WITHIN = `(low is null or f.org_id >= low) and (high is null or f.org_id < high)`;
