@@ -110,7 +110,7 @@ export const DECISIONS = [
     'it moves before the rollout may start': ['if (notBeforeAt !== null && at < notBeforeAt)', 'if (false)'],
   }),
   ...listBugs('undo', `${D}/rollout/decide-undo.ts`, `${T}/rollout/decide-undo.test.ts`, {
-    'it goes on after the cut-over': [`return begun ? 'cutover_begun' : undefined;`, 'return undefined;'],
+    'it goes on after the cut-over': [`return hasBegun(gate, now) ? 'cutover_begun' : undefined;`, 'return undefined;'],
     'it works while the gate is armed': ['if (gate.effectiveAt !== null) return { steps: [], holds: [] };', ''],
     'it starts in a frozen cell': [
       `const holds: (Hold | undefined)[] = [\n    frozen(dc),`,
@@ -131,6 +131,16 @@ export const DECISIONS = [
     ],
     'it works under another epoch': ['fence.epoch === dc.epoch && fence.runId', 'fence.runId'],
     'a failover is not noticed': [' && fence.sameTimeline && fence.sameServer;', ' && fence.sameServer;'],
+  }),
+  ...listBugs('advice', `${D}/rollout/decide-undo.ts`, `${T}/rollout/next-command.test.ts`, {
+    'an undo that failed is retried': [`if (!undoFailed) return byCommand('retry'`, `if (id) return byCommand('retry'`],
+    'an undo is asked for after its cut-over': [
+      `return begun ? byCommand('apply', '--dc', id, '--execute') : byCommand('undo', '--dc', id);`,
+      `return byCommand('undo', '--dc', id);`,
+    ],
+  }),
+  ...listBugs('advice', `${D}/rollout/fitting-verbs.ts`, `${T}/rollout/next-command.test.ts`, {
+    'a data center that is done is not undone': ['UNDOABLE_STAGES.includes(stage)', `stage === 'done'`],
   }),
   ...listBugs('night', `${D}/rollout/decide-maintenance.ts`, `${T}/rollout/decide-maintenance.test.ts`, {
     'it runs in a frozen cell': ['...(freeze === null ? [] : [', '...(freeze !== undefined ? [] : ['],

@@ -63,8 +63,8 @@ export const INSTANTS = [
   plant(
     'an undo goes on at the instant of the cut-over',
     'src/domain/rollout/decide-undo.ts',
-    'gate.effectiveAt <= now)',
-    'gate.effectiveAt < now)',
+    'latchedAt !== null || (effectiveAt !== null && effectiveAt <= now);',
+    'latchedAt !== null || (effectiveAt !== null && effectiveAt < now);',
     UNDO_TEST,
   ),
   plant(

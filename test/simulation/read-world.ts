@@ -44,6 +44,7 @@ function toKnown(world: World, dc: DataCenter): DataCenterSnapshot {
     pause: null,
     fenceConfirmedClosed: dc.fenceConfirmedClosed,
     requested: dc.requested,
+    undoFailed: false,
     runId: dc.runId,
     epoch: dc.epoch,
     notBeforeAt: dc.notBeforeAt,

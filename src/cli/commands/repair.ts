@@ -43,6 +43,7 @@ async function findNext(
   if (state === 'dry_run')
     return command`repair --dc ${dataCenter} --execute --revision ${revision ?? 0} --reason TEXT`;
   const { dataCenters } = await readStatus(engine);
-  const failed = dataCenters.some(({ id, stage }) => id === dataCenter && stage === 'failed');
-  return failed ? command`retry --dc ${dataCenter}` : command`verify --dc ${dataCenter}`;
+  const dc = dataCenters.find(({ id }) => id === dataCenter);
+  if (dc?.stage !== 'failed') return command`verify --dc ${dataCenter}`;
+  return dc.undoFailed ? command`undo --dc ${dataCenter}` : command`retry --dc ${dataCenter}`;
 }

@@ -19,6 +19,7 @@ export function chooseExitCode(codes: readonly number[]): number {
 
 /** 0 done, 3 done with orgs left out, 4 not ended, 5 a mismatch, 1 failed or aborted. */
 export function exitCodeOf(dc: DataCenterStatus): number {
+  if (dc.undoRequested) return 4;
   if (dc.stage === 'failed') return codeOfFailure(dc.failure);
   if (dc.stage === 'aborted') return 1;
   if ((dc.stage !== 'done' && dc.stage !== 'undone') || !hasEnded(dc)) return 4;

@@ -1,10 +1,13 @@
 // The state of a data center as people and as programs read it: icon and word, its holds, and the JSON document of a
 // status. A word is always beside an icon.
 
+import { listFittingVerbs } from '../../domain/rollout/fitting-verbs.js';
 import { HOLDS } from '../../domain/rollout/hold.js';
+import { LONG_PAUSE_MS } from '../../domain/rollout/pause-end.js';
 import type { SplitDuration } from '../../domain/rollout/split-duration.js';
 import { formatDuration } from '../../domain/time/duration.js';
 import type { DataCenterStatus, Status, StatusHold } from '../../engine/operate/read-status.js';
+import { command } from '../../kernel/advice.js';
 import { showName } from '../../kernel/printable.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showInstant, showRange } from '../terminal/numbers.js';
@@ -110,6 +113,20 @@ function showPause({ since, by, reason, until }: NonNullable<DataCenterStatus['p
 /** "until 2026-11-22 16:00 UTC; then it goes on by itself". */
 export const showPauseEnd = ({ until }: NonNullable<DataCenterStatus['pause']>): string =>
   until === null ? 'until somebody resumes it' : `until ${showInstant(until)}; then it goes on by itself`;
+
+/** A pause that may be forgotten. */
+export function listLongPause(dc: DataCenterStatus, at: Date, commands: CommandNames): readonly string[] {
+  const { id, pause } = dc;
+  if (pause === null || pause.since === null || pause.until !== null) return [];
+  const ms = at.getTime() - pause.since.getTime();
+  if (ms < LONG_PAUSE_MS) return [];
+  // of what has failed meanwhile a pause is only ended
+  const fits = listFittingVerbs({ ...dc, gateLatchedAt: dc.cutover.latchedAt }).includes('pause');
+  const way = fits ? command`pause --dc ${id} --until WHEN` : command`resume --dc ${id}`;
+  return [
+    `      paused for ${formatDuration(ms)}, without an end; to ${fits ? 'give it one' : 'end it'}: ${commands.show(way)}`,
+  ];
+}
 
 /** "session 4711 (role deploy, psql): ACCESS EXCLUSIVE on public.orgs, since …". */
 export function showBlocker(blocker: DataCenterStatus['blockers'][number], zone: string): string {

@@ -2,8 +2,6 @@
 
 import { type GivenUpWhy, isLongWait, type SignUpsWait } from '../../domain/cutover/sign-up-writing.js';
 import { isFollowed, longestWaitMs } from '../../domain/feed/decide-pace.js';
-import { LONG_PAUSE_MS } from '../../domain/rollout/pause-end.js';
-import { formatDuration } from '../../domain/time/duration.js';
 import type { DataCenterStatus, Status } from '../../engine/operate/read-status.js';
 import { showFallsId } from '../../engine/reconcile/accept-falls.js';
 import { type CommandText, command } from '../../kernel/advice.js';
@@ -15,7 +13,16 @@ import { TOO_LONG } from './plan-words.js';
 import { showSetChecks } from './show-check-limits.js';
 import { drawBar, measure, readRate, shareOf } from './show-progress.js';
 import { listStale } from './show-stale.js';
-import { findIcon, nameWord, showBlocker, showForecast, showHold, showSplit, showUnread } from './show-state.js';
+import {
+  findIcon,
+  listLongPause,
+  nameWord,
+  showBlocker,
+  showForecast,
+  showHold,
+  showSplit,
+  showUnread,
+} from './show-state.js';
 
 export interface StatusView {
   readonly commands: CommandNames;
@@ -171,15 +178,6 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
     ...listStale(dc, commands).map((line) => `      stale: ${line}`),
     ...(dc.leftOut === 0 ? [] : [`      left out: ${showOrgs(dc.leftOut)}, ${TOO_LONG}`]),
   ];
-}
-
-/** A pause that may be forgotten. */
-function listLongPause({ id, pause }: DataCenterStatus, at: Date, commands: CommandNames): readonly string[] {
-  if (pause === null || pause.since === null || pause.until !== null) return [];
-  const ms = at.getTime() - pause.since.getTime();
-  if (ms < LONG_PAUSE_MS) return [];
-  const end = commands.show(command`pause --dc ${id} --until WHEN`);
-  return [`      paused for ${formatDuration(ms)}, without an end; to give it one: ${end}`];
 }
 
 /** While work may run: what slows it, and how much of it may work at once. */

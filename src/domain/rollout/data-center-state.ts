@@ -1,5 +1,6 @@
 // What the snapshot of a data center means for people: its state in one word, and who or what must move it on.
 import { isMaintenanceDue } from './decide-maintenance.js';
+import { continueFailed, isUndoDue } from './decide-undo.js';
 import { isClosedAt } from './decision.js';
 import { byCommand, type Hold, type ReleaseCommand } from './hold.js';
 import type { DataCenterSnapshot } from './snapshot.js';
@@ -27,6 +28,7 @@ export interface PlanToUse {
 
 /** What is there to be used, beside the snapshot. */
 export interface NextFacts {
+  readonly now: Date;
   readonly plan: PlanToUse | undefined;
   /** Why it is at stage `failed`. */
   readonly failure: string | null;
@@ -41,7 +43,7 @@ export function nextCommand(dc: DataCenterSnapshot, holds: readonly Hold[], fact
   if (release !== undefined) return release;
   if (isUnderWay(dc)) return byCommand('wait', '--dc', dc.id);
   if (facts.repair?.state === 'proposed') return approveByOther(facts.repair.name);
-  if (dc.stage === 'failed') return nextAfterFailure(dc.id, facts);
+  if (dc.stage === 'failed') return nextAfterFailure(dc, facts);
   if (facts.plan !== undefined) return usePlan(facts.plan);
   return (
     findRelease(holds) ??
@@ -62,11 +64,14 @@ const usePlan = ({ planId, step }: PlanToUse): ReleaseCommand =>
   step === 'approve' ? approveByOther(planId) : byCommand('apply', '--plan', planId, '--execute');
 
 /** A retry alone would find the same allotments. */
-const nextAfterFailure = (id: string, { failure, repair }: NextFacts): ReleaseCommand =>
-  byCommand(failure === 'verification_mismatch' && repair === undefined ? 'repair' : 'retry', '--dc', id);
+const nextAfterFailure = (dc: DataCenterSnapshot, { failure, repair, now }: NextFacts): ReleaseCommand =>
+  failure === 'verification_mismatch' && repair === undefined
+    ? byCommand('repair', '--dc', dc.id)
+    : continueFailed(dc, now);
 
-/** A rollout is requested or runs, paused or not. */
-export const isUnderWay = (dc: DataCenterSnapshot): boolean => dc.requested || !RESTING_STAGES.includes(dc.stage);
+/** A rollout or an undo is requested or runs, paused or not. */
+export const isUnderWay = (dc: DataCenterSnapshot): boolean =>
+  dc.requested || isUndoDue(dc) || !RESTING_STAGES.includes(dc.stage);
 
 /**
  * What only a scheduler does, now or later: a rollout, a night or a request, a cut-over with its sweep, the end of a

@@ -3,7 +3,7 @@
 import { askedHold } from './check-holds.js';
 import { decideCanary } from './decide-canary.js';
 import { decidePlanned, unusablePlan } from './decide-planned.js';
-import { decideUndoing, decideUndoStart, isUndoDue } from './decide-undo.js';
+import { continueFailed, decideUndoing, decideUndoStart, isUndoDue } from './decide-undo.js';
 import {
   type Decision,
   frozen,
@@ -54,7 +54,8 @@ function decideResting(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
 function listStartHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Hold[] {
   const others = snapshot.dataCenters.filter((other) => other.id !== dc.id);
   const earlier = others.filter((other) => other.position < dc.position);
-  const failed = earlier.find((other) => other.stage === 'failed');
+  // one that is requested again is waited for
+  const failed = earlier.find((other) => other.stage === 'failed' && !other.requested);
   const before =
     earlier.find((other) => other.stage === 'baking' || SLOT_STAGES.includes(other.stage)) ??
     others.find((other) => other.requested && standsBefore(other, dc));
@@ -63,7 +64,7 @@ function listStartHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Ho
   const holds: (Hold | undefined)[] = [
     frozen(dc),
     paused(dc),
-    failed && createHold('predecessor_failed', byCommand('retry', '--dc', failed.id), failed.id),
+    failed && createHold('predecessor_failed', continueFailed(failed, snapshot.now), failed.id),
     dc.notBeforeAt !== null && snapshot.now < dc.notBeforeAt
       ? createHold(
           'not_before',

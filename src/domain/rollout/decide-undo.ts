@@ -12,8 +12,8 @@ import {
   unreachable,
   workHolds,
 } from './decision.js';
-import { byWaiting, createHold, type Hold } from './hold.js';
-import type { DataCenterSnapshot, Snapshot } from './snapshot.js';
+import { byCommand, byWaiting, createHold, type Hold, type ReleaseCommand } from './hold.js';
+import type { DataCenterSnapshot, GateReading, Snapshot } from './snapshot.js';
 import { SLOT_STAGES, type Stage } from './stage.js';
 
 /** Where there may be something to undo, and nothing is under way. */
@@ -73,6 +73,23 @@ export function decideUndoing(snapshot: Snapshot, dc: DataCenterSnapshot, cell: 
 /** Once sign-ups start on credits, no org may be on the old model. */
 function nameFailure({ now }: Snapshot, { epoch }: DataCenterSnapshot, { fence, gate }: ReadCell): string | undefined {
   if (fence.failure !== null && fence.epoch === epoch) return fence.failure;
-  const begun = gate.latchedAt !== null || (gate.effectiveAt !== null && gate.effectiveAt <= now);
-  return begun ? 'cutover_begun' : undefined;
+  return hasBegun(gate, now) ? 'cutover_begun' : undefined;
+}
+
+const hasBegun = ({ latchedAt, effectiveAt }: GateReading, now: Date): boolean =>
+  latchedAt !== null || (effectiveAt !== null && effectiveAt <= now);
+
+/**
+ * What goes on after a failure. An undo is not retried: it is asked for again; once the cut-over has begun, what it
+ * took back is rolled out again.
+ */
+export function continueFailed(
+  dc: Pick<DataCenterSnapshot, 'id' | 'stage' | 'undoRequested' | 'undoFailed' | 'cell' | 'knownGate'>,
+  now: Date,
+): ReleaseCommand {
+  const { id, undoFailed, cell, knownGate } = dc;
+  if (isUndoDue(dc)) return byCommand('wait', '--dc', id);
+  if (!undoFailed) return byCommand('retry', '--dc', id);
+  const begun = hasBegun(cell?.kind === 'read' ? cell.gate : knownGate, now);
+  return begun ? byCommand('apply', '--dc', id, '--execute') : byCommand('undo', '--dc', id);
 }

@@ -21,19 +21,22 @@ export interface VerbPosition {
   readonly stage: Stage;
   readonly intent: Intent;
   readonly requestedAt: Date | null;
+  /** What failed is an undo. */
+  readonly undoFailed: boolean;
   /** When its cut-over became final. */
   readonly gateLatchedAt: Date | null;
 }
 
 /** Those that would change something now. */
-export function listFittingVerbs({ stage, intent, requestedAt, gateLatchedAt }: VerbPosition): readonly StageVerb[] {
+export function listFittingVerbs(position: VerbPosition): readonly StageVerb[] {
+  const { stage, intent, requestedAt, undoFailed, gateLatchedAt } = position;
   const underWay = requestedAt !== null || !RESTING_STAGES.includes(stage);
   const fits: Readonly<Record<StageVerb, boolean>> = {
     apply: !underWay,
     pause: (underWay || stage === 'done') && intent !== 'abort',
     resume: intent === 'pause',
     abort: (underWay && stage !== 'undoing') || stage === 'failed',
-    retry: stage === 'failed' && requestedAt === null,
+    retry: stage === 'failed' && requestedAt === null && !undoFailed,
     reconcile: stage === 'done',
     repair: requestedAt === null && (stage === 'done' || stage === 'aborted' || stage === 'failed'),
     undo: requestedAt === null && gateLatchedAt === null && UNDOABLE_STAGES.includes(stage),

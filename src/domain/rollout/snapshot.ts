@@ -191,6 +191,8 @@ export interface DataCenterSnapshot {
   readonly requested: boolean;
   /** An undo is to be run, and no run carries it out yet; left out: none. */
   readonly undoRequested?: boolean;
+  /** It is at stage `failed`, and what failed is an undo. */
+  readonly undoFailed: boolean;
   readonly runId: bigint | null;
   readonly epoch: bigint | null;
   readonly notBeforeAt: Date | null;

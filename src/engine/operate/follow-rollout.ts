@@ -36,7 +36,7 @@ export async function followRollout(context: EngineContext, options: FollowOptio
       options.onStatus(status);
       const held = findHeld(status, options, heldFor);
       if (held !== undefined) return { kind: 'held', status, ...held };
-      if (chosen(status, options).every(hasEnded)) return { kind: 'ended', status };
+      if (chosen(status, options).every(isOver)) return { kind: 'ended', status };
     } catch (thrown) {
       const error = explainFailure(thrown);
       const isTemporary = isRolloutError(error, 'database_unreachable') || isRolloutError(error, 'cell_busy');
@@ -50,6 +50,9 @@ export async function followRollout(context: EngineContext, options: FollowOptio
 
 const chosen = (status: Status, { dataCenters }: FollowOptions): readonly DataCenterStatus[] =>
   status.dataCenters.filter(({ id }) => dataCenters.includes(id));
+
+/** An undo that was asked for begins by itself. */
+const isOver = (dc: DataCenterStatus): boolean => hasEnded(dc) && !dc.undoRequested;
 
 /** For how long a hold has been present at every poll, in ms; `present` are the keys of all holds of this poll. */
 type HoldTimer = (key: string, present: readonly string[]) => number;
@@ -74,7 +77,7 @@ interface Held {
  * another.
  */
 function findHeld(status: Status, options: FollowOptions, heldFor: HoldTimer): Held | undefined {
-  const open = chosen(status, options).filter((dc) => !hasEnded(dc));
+  const open = chosen(status, options).filter((dc) => !isOver(dc));
   const present = status.dataCenters.flatMap((dc) => dc.holds.map((hold) => `${dc.id} ${hold.code}`));
   const isLasting = (dc: DataCenterStatus, hold: StatusHold): boolean => {
     if (hold.code === 'paused' && options.whenPaused === 'stays') return false;

@@ -2,6 +2,7 @@
 import { areChecksRead, effectiveLanes } from '../../domain/rollout/check-holds.js';
 import { type NextFacts, nameState, nextCommand } from '../../domain/rollout/data-center-state.js';
 import { decideDataCenter } from '../../domain/rollout/decide-data-center.js';
+import { isUndoDue } from '../../domain/rollout/decide-undo.js';
 import type { RemainingForecast } from '../../domain/rollout/forecast-remaining.js';
 import type { ReleaseCommand } from '../../domain/rollout/hold.js';
 import type {
@@ -69,6 +70,10 @@ export interface DataCenterStatus {
   readonly state: string;
   readonly requestedAt: Date | null;
   readonly requestedBy: string | null;
+  /** An undo is asked for that has not begun. */
+  readonly undoRequested: boolean;
+  /** It is at stage `failed`, and what failed is an undo. */
+  readonly undoFailed: boolean;
   readonly runId: bigint | null;
   /** The plan and the card of the newest request; null: none yet. */
   readonly planId: string | null;
@@ -216,6 +221,8 @@ async function readDataCenter(
     state: nameState(dc),
     requestedAt: row.requestedAt,
     requestedBy: row.requestedBy,
+    undoRequested: isUndoDue(dc),
+    undoFailed: row.undoFailed,
     runId: row.runId,
     planId: row.planId,
     cardHash: row.settings?.cardHash ?? null,
@@ -245,7 +252,7 @@ async function readDataCenter(
     maintenance: dc.maintenance.open,
     lastNight: await findLastNight(context, row.id),
     falls: falls.find(({ dataCenter }) => dataCenter === row.id) ?? null,
-    next: nextCommand(dc, holds, await readNextFacts(context, dc, row)),
+    next: nextCommand(dc, holds, await readNextFacts(context, dc, row, snapshot.now)),
   };
   return { status, logins: reading.logins };
 }
@@ -254,8 +261,9 @@ async function readNextFacts(
   context: EngineContext,
   { id, stage, requested, cell }: DataCenterSnapshot,
   { failure }: StatusRow,
+  now: Date,
 ): Promise<NextFacts> {
-  if (!RESTING_STAGES.includes(stage) || requested) return { plan: undefined, failure, repair: undefined };
+  if (!RESTING_STAGES.includes(stage) || requested) return { now, plan: undefined, failure, repair: undefined };
   const repair =
     cell?.kind === 'read'
       ? await context.cells
@@ -264,6 +272,7 @@ async function readNextFacts(
           .catch(() => undefined)
       : undefined;
   return {
+    now,
     plan: await findPlanToUse(context, id),
     failure,
     repair: repair && {

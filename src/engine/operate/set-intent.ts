@@ -152,7 +152,7 @@ async function isCellIdle(
 }
 
 type FitRow = Pick<DataCenterRow, 'id' | 'gateLatchedAt'> &
-  Pick<RolloutPosition, 'stage' | 'intent'> &
+  Pick<RolloutPosition, 'stage' | 'intent' | 'undoFailed'> &
   Pick<RequestedRollout, 'requestedAt'>;
 
 /** Throws wrong_stage, with the stage, for a command that does not fit it. */

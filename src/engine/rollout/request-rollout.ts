@@ -156,7 +156,9 @@ async function requestOne(
 const toSizing = (batchSize: BatchSetting): Pick<RequestedSettings, 'batchSize' | 'batchSizing'> =>
   batchSize === 'auto' ? { batchSize: CHOSEN_SIZES.most, batchSizing: 'auto' } : { batchSize, batchSizing: 'fixed' };
 
-function assertIdle(row: Pick<DataCenterRow, 'id' | 'stage' | 'intent' | 'requestedAt' | 'gateLatchedAt'>): void {
+function assertIdle(
+  row: Pick<DataCenterRow, 'id' | 'stage' | 'intent' | 'requestedAt' | 'undoFailed' | 'gateLatchedAt'>,
+): void {
   const { id, stage, requestedAt } = row;
   if (requestedAt === null && RESTING_STAGES.includes(stage)) return;
   const requested = requestedAt === null ? '' : ', requested';

@@ -118,6 +118,7 @@ function toKnown(
     pause: toPause(row),
     fenceConfirmedClosed: row.fenceConfirmedClosed,
     requested: row.requestedAt !== null,
+    undoFailed: row.undoFailed,
     runId: row.runId,
     epoch: row.epoch,
     notBeforeAt: row.notBeforeAt,

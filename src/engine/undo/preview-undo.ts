@@ -129,7 +129,7 @@ export async function readUndoable(
 /** Throws undo_refused where something is under way or asked for. */
 export async function rejectUndoNow(
   tx: ControlTransaction,
-  row: Pick<DataCenterRow, 'id' | 'stage' | 'intent' | 'requestedAt' | 'gateLatchedAt'>,
+  row: Pick<DataCenterRow, 'id' | 'stage' | 'intent' | 'requestedAt' | 'undoFailed' | 'gateLatchedAt'>,
 ): Promise<void> {
   const { id, stage, requestedAt } = row;
   const open = await findOpenUndo(tx, id);

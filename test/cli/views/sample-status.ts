@@ -58,6 +58,8 @@ export function sampleDataCenter(own: Partial<DataCenterStatus>): DataCenterStat
     state: 'paused',
     requestedAt: null,
     requestedBy: null,
+    undoRequested: false,
+    undoFailed: false,
     runId: 1n,
     planId: null,
     cardHash: null,

@@ -1,8 +1,8 @@
 // Why a data center waits, as people read it: no instant in the shape of a program, and no present moment.
 import { describe, expect, test } from 'vitest';
-import { showHold, showHoldBriefly } from '../../../src/cli/views/show-state.js';
+import { listLongPause, showHold, showHoldBriefly } from '../../../src/cli/views/show-state.js';
 import { byWaiting, createHold, HOLDS, type Hold, type HoldCode } from '../../../src/domain/rollout/hold.js';
-import { sampleCommands } from './sample-status.js';
+import { sampleCommands, sampleDataCenter } from './sample-status.js';
 
 const since = new Date('2026-11-22T14:00:00Z');
 const NOW = '2026-11-22T15:00:00.123Z';
@@ -46,4 +46,13 @@ describe('showHoldBriefly', () => {
   ])('shows %o', (given, shown) => {
     expect(showHoldBriefly({ ...given, since })).toBe(shown);
   });
+});
+
+test.each([
+  ['migrating', 'to give it one: credit-rollout pause --dc in --until WHEN'],
+  ['failed', 'to end it: credit-rollout resume --dc in'],
+] as const)('a long pause at stage %s names a command that fits there', (stage, way) => {
+  const pause = { since: new Date(0), by: 'ana', reason: null, until: null };
+  const dc = sampleDataCenter({ id: 'in', stage, intent: 'pause', requestedAt: null, pause });
+  expect(listLongPause(dc, since, sampleCommands).join('')).toContain(way);
 });

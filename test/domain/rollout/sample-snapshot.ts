@@ -95,6 +95,7 @@ export const dc = (change: Partial<DataCenterSnapshot> = {}): DataCenterSnapshot
   pause: null,
   fenceConfirmedClosed: true,
   requested: false,
+  undoFailed: false,
   runId: 5n,
   epoch: 5n,
   notBeforeAt: null,

@@ -14,6 +14,7 @@ import { proposePostponement } from '../../../src/engine/cutover/postpone.js';
 import { withdrawCutoverProposal } from '../../../src/engine/cutover/proposals.js';
 import { proposeReversal } from '../../../src/engine/cutover/reverse.js';
 import { proposeAdoption, withdrawAdoption } from '../../../src/engine/operate/adopt-cell.js';
+import { readStatus } from '../../../src/engine/operate/read-status.js';
 import { executeRepair } from '../../../src/engine/operate/repair.js';
 import { setCheckLimit } from '../../../src/engine/operate/set-check-limit.js';
 import { setIntent } from '../../../src/engine/operate/set-intent.js';
@@ -75,6 +76,10 @@ const everything = async (): Promise<string> =>
       from credit_rollout_control.data_centers d`),
   );
 
+const positionOf = (stage: Stage, intent: Intent, requested: boolean): VerbPosition => ({
+  ...{ stage, intent, requestedAt: requested ? new Date(0) : null, undoFailed: false, gateLatchedAt: null },
+});
+
 const place = (stage: Stage, intent: Intent, requested: boolean): Promise<unknown> =>
   fleet.control(`set local session_replication_role = replica;
     update credit_rollout_control.data_centers set stage = '${stage}', intent = '${intent}', quiet = true,
@@ -85,7 +90,7 @@ describe('a command in a stage that it does not fit', () => {
     for (const intent of ['run', 'pause', 'abort'] as const)
       for (const requested of [false, true]) {
         if (intent === 'abort' && !requested) continue;
-        const position = { stage, intent, requestedAt: requested ? new Date(0) : null, gateLatchedAt: null };
+        const position = positionOf(stage, intent, requested);
         const fitting = listFittingVerbs(position);
         // what would go on after it was accepted is tested elsewhere; these are harmless when repeated
         const refused = STAGE_VERBS.filter((verb) => !fitting.includes(verb) && !isHarmless(verb, position));
@@ -107,13 +112,7 @@ describe('a command in a stage that it does not fit', () => {
 
   test.each(STAGES)('%s refuses cutover execute and remove, where they do not fit, in the same way', async (stage) => {
     for (const requested of [false, true]) {
-      const position = {
-        stage,
-        intent: 'run',
-        requestedAt: requested ? new Date(0) : null,
-        gateLatchedAt: null,
-      } as const;
-      const fitting = listFittingVerbs(position);
+      const fitting = listFittingVerbs(positionOf(stage, 'run', requested));
       await place(stage, 'run', requested);
       const before = await everything();
       // no instant is configured, so no stage fits a cut-over; a data center at rest would be removed
@@ -133,9 +132,30 @@ describe('a command in a stage that it does not fit', () => {
   });
 
   test('an undo does not fit once the cut-over is final', () => {
-    const done = { stage: 'done', intent: 'run', requestedAt: null } as const;
-    expect(listFittingVerbs({ ...done, gateLatchedAt: null })).toContain('undo');
+    const done = positionOf('done', 'run', false);
+    expect(listFittingVerbs(done)).toContain('undo');
     expect(listFittingVerbs({ ...done, gateLatchedAt: new Date(0) })).not.toContain('undo');
+  });
+
+  test('a failed undo is not retried: what is refused names the undo, and so does the status', async () => {
+    await place('failed', 'run', false);
+    await fleet.control(`set local session_replication_role = replica;
+      insert into credit_rollout_control.runs (run_id, data_center, kind, state, card_hash, epoch, ended_at)
+        values (900, '${dc()}', 'undo', 'failed', '${'0'.repeat(64)}', 900, now());
+      update credit_rollout_control.data_centers set run_id = 900, epoch = 900 where id = '${dc()}'`);
+    const fitting = listFittingVerbs({ ...positionOf('failed', 'run', false), undoFailed: true });
+    for (const verb of ['retry', 'pause', 'reconcile'] as const) {
+      const { code, next } = await outcomeOf(VERBS[verb]());
+      const named = STAGE_VERBS.filter((one) => next.includes(`credit-rollout ${one} --dc ${dc()}`));
+      expect([verb, code, named.includes('undo'), named.filter((one) => !fitting.includes(one))]).toEqual([
+        ...[verb, 'wrong_stage', true, []],
+      ]);
+    }
+    const { dataCenters } = await readStatus(fleet.engine);
+    expect(dataCenters[0]?.next).toMatchObject({ verb: 'undo', args: ['--dc', dc()] });
+    await fleet.control(`set local session_replication_role = replica;
+      update credit_rollout_control.data_centers set run_id = null, epoch = null where id = '${dc()}';
+      delete from credit_rollout_control.runs where run_id = 900`);
   });
 
   const HARMLESS = ['abort aborted', 'undo undone'];

@@ -51,6 +51,9 @@ function checkStep(state: ControlState, before: DataCenterRow, after: DataCenter
 const isApproved = (state: ControlState, { planId, runId }: DataCenterRow): boolean =>
   state.approvals.some((one) => one.planId === planId && one.usedByRun === runId);
 
+const isUndo = ({ runs }: ControlState, id: bigint | null): boolean =>
+  runs.some(({ runId, kind }) => runId === id && kind === 'undo');
+
 const BY_COMMAND = ['intent', 'requestedAt', 'pauseReason', 'pausedUntil', 'cutoverAt', 'lanes'] as const;
 
 function recordVerb(before: DataCenterRow, after: DataCenterRow, now: Date): DataCenterRow {
@@ -82,7 +85,8 @@ export const controlModel = {
     const given = { ...before, ...change, ...(settings && { settings }), version: version + 1 } as DataCenterRow;
     const asked = change.requestedAt == null ? {} : { requestedBy: 'ana' };
     const moved = change.cutoverAt === undefined ? {} : { cutoverSetAt: nowOf(tx) };
-    const after = recordVerb(before, { ...given, ...asked, ...moved }, nowOf(tx));
+    const undoFailed = given.stage === 'failed' && isUndo(tx.now, given.runId);
+    const after = recordVerb(before, { ...given, ...asked, ...moved, undoFailed }, nowOf(tx));
     checkStep(tx.now, before, after);
     tx.write((state) => {
       state.dataCenters = state.dataCenters.map((row) => (row.id === id ? after : row));

@@ -48,7 +48,7 @@ const NOTHING_KNOWN = {
   ...{ pausedAt: null, pausedBy: null, pauseReason: null, pausedUntil: null },
   ...{ lanes: null, lanesBy: null, lanesAt: null, requestedAt: null, requestedBy: null, requestReason: null },
   ...{ planId: null, settings: null, runId: null, epoch: null, stage: 'pending' as const, intent: 'run' as const },
-  ...{ fenceConfirmedClosed: true, verifiedAt: null, bakeUntil: null, failure: null, doneAt: null },
+  ...{ fenceConfirmedClosed: true, verifiedAt: null, bakeUntil: null, failure: null, undoFailed: false, doneAt: null },
   ...{ singleWrites: false, notBeforeAt: null, notBeforeLocal: null, cutoverAt: null, cutoverLocal: null },
   ...{ cutoverSetAt: null, gateConfiguredAt: null, gateEffectiveAt: null, gateLatchedAt: null, gateSweptAt: null },
   ...{ adoption: null, version: 1, revision: 1, zone: 'UTC' },

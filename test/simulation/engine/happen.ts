@@ -1,5 +1,6 @@
 // What can happen in a schedule, done to the world.
 
+import { SLOT_STAGES } from '../../../src/domain/rollout/stage.js';
 import type { EngineContext } from '../../../src/engine/context.js';
 import type { CellDb } from './cell-state.js';
 import { apply, approve, freezeOne, intend, moveCutover, planAgain, retry, undo, unfreezeOne } from './people.js';
@@ -15,17 +16,22 @@ const JUMPS_MS = [-3_600_000, -60_000, -2_000, 2_000, 60_000, 3_600_000] as cons
 const AROUND_MS = [-2_000, -1, 0, 1, 500, 3_000] as const;
 const LOST = [1, 2, 3, 5, 8, 15, 30, 60] as const;
 const STOPS_OF_A_PERSON = 20;
+const LOOKS = 3;
 const PROBES = ['busy', 'silent', 'calm'] as const;
+/** What an operator changes while a process is about to do what it decided before; null: nothing. */
+const CHANGES = ['pause', 'abort', 'freeze', 'run', 'pause', 'retry', 'apply', null] as const;
 
 const pick = <T>(list: readonly T[], n: number): T => list[n % list.length] as T;
 
 const servers = ({ processes }: World): readonly Process[] =>
   processes.filter(({ kind }) => kind === 'scheduler' || kind === 'worker');
 
+type Verb = (context: EngineContext) => Promise<unknown>;
+
 /** Somebody gives a command; how fast it is done is up to the schedule. */
-const person = (world: World, verb: (context: EngineContext) => Promise<unknown>): void => {
+const person = (world: World, verb: Verb): void => void command(world, verb);
+const command = (world: World, verb: Verb): Process =>
   spawn(world, 'person', (process) => verb(contextOf(world, process)));
-};
 
 export async function happen(world: World, { kind, who, much }: Happening, counter: Counter): Promise<void> {
   const id = pick(IDS, who);
@@ -46,6 +52,8 @@ export async function happen(world: World, { kind, who, much }: Happening, count
       if (process?.waits)
         await suspend(world, process, { stops: 1 + (much % 16), happenings: 1 + 2 * (much >> 4) }, counter);
       return;
+    case 'overtake':
+      return process?.waits ? overtake(world, process, { who, much }, counter) : undefined;
     case 'edit':
       return product(world, (by) => editOrg(cell, by, Math.floor(much / 7), much));
     case 'signUp':
@@ -87,6 +95,43 @@ function waitForInstant(world: World, cell: CellDb, aroundMs: number): void {
   const row = world.control.state.dataCenters.find(({ id }) => id === cell.name);
   const at = cell.state.gate.effectiveAt ?? row?.cutoverAt;
   if (at != null) world.clock.nowMs = Math.max(world.clock.nowMs, at.getTime() - cell.skewMs + aroundMs);
+}
+
+/**
+ * A process stops where it is about to do what it decided, or about to commit; an operator changes what is wanted, all
+ * others act on that, and then it goes on: who comes late must find that out.
+ */
+async function overtake(
+  world: World,
+  late: Process,
+  { who, much }: Pick<Happening, 'who' | 'much'>,
+  counter: Counter,
+): Promise<void> {
+  const stops = late.kind === 'worker' ? 'commit' : 2 + (much % 8);
+  // a worker looks at one cell after the other
+  for (let looks = 0; looks < LOOKS && (looks === 0 || (stops === 'commit' && late.at === 'poll')); looks += 1)
+    await goOn(world, late, stops, counter);
+  const { dataCenters } = world.control.state;
+  const id = dataCenters.find(({ stage }) => SLOT_STAGES.includes(stage))?.id ?? pick(IDS, much);
+  const change = pick(CHANGES, much >> 3);
+  late.asleep = 1;
+  if (change !== null) await goOn(world, changeMind(world, id, change), STOPS_OF_A_PERSON, counter);
+  for (let round = 0; round <= who >> 2; round += 1) await stepAll(world, 'poll', counter);
+  late.asleep = 0;
+  await goOn(world, late, 'poll', counter);
+}
+
+function changeMind(world: World, id: string, change: NonNullable<(typeof CHANGES)[number]>): Process {
+  switch (change) {
+    case 'freeze':
+      return command(world, (context) => freezeOne(context, id));
+    case 'retry':
+      return command(world, (context) => retry(context, id));
+    case 'apply':
+      return command(world, (context) => apply(context, id));
+    default:
+      return command(world, (context) => intend(context, id, change));
+  }
 }
 
 /** Before anything of ours looks again, the product has edited the older copy, and somebody has planned on it. */

@@ -60,8 +60,11 @@ export const PLANTS: Readonly<Record<string, PlantedFaults>> = {
   },
   'a checkpoint of another transaction': { completeBatch: async () => true },
   'a row is changed whatever its version': {
-    transitionDataCenter: (real: Work, tx: ControlTx, row: { id: string }, change: unknown) =>
-      real(tx, tx.now.dataCenters.find(({ id }) => id === row.id) ?? row, change),
+    transitionDataCenter: async (real: Work, tx: ControlTx, row: { id: string }, change: unknown) => {
+      // as the update does: it waits for the row, and finds it whatever it is then
+      await tx.lock(`row ${row.id}`, 'exclusive');
+      return real(tx, tx.now.dataCenters.find(({ id }) => id === row.id) ?? row, change);
+    },
   },
   'epochs that do not look at cells': { takeEpoch: (real: Work, tx: ControlTx) => real(tx, 0n) },
   'done before its fence is closed': {

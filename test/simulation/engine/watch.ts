@@ -1,6 +1,7 @@
 // What must hold after every commit, judged by what is committed and by what was committed ever: never by what the
 // model lets through.
 import { SLOT_STAGES } from '../../../src/domain/rollout/stage.js';
+import type { DataCenterRow } from '../../../src/stores/control/data-centers.js';
 import type { CellDb, CellState } from './cell-state.js';
 import type { ControlState } from './control-state.js';
 import { addCount, countCell, countControl } from './counts.js';
@@ -68,11 +69,30 @@ function watchControl(world: World, before: ControlState, after: ControlState, m
     if (old === undefined || old.version === row.version) continue;
     if (row.fenceConfirmedClosed && row.epoch !== null && !(old.fenceConfirmedClosed && old.epoch === row.epoch))
       memory.closedAt.set(row.id, row.epoch);
+    if (!world.isControlRestored) watchLate(world, old, row, say);
     if (old.stage === row.stage) continue;
     if (row.stage === 'baking' && !memory.verified.has(`${row.id} ${row.runId}`))
       say(`${row.id}: baking, and its run was never verified behind a closed fence`);
     if (row.stage === 'baking' && isOpenFor(world, row.id, row.runId)) say(`${row.id}: baking, and its fence is open`);
   }
+}
+
+/** What only somebody does who has decided on an older row. */
+function watchLate(world: World, old: DataCenterRow, row: DataCenterRow, say: Say): void {
+  const isConfirmed = row.fenceConfirmedClosed && !(old.fenceConfirmedClosed && old.epoch === row.epoch);
+  const cell = find(world, row.id);
+  if (isConfirmed && cell !== undefined && isOpen(cell)) say(`${row.id}: control says closed, and its fence is open`);
+  if (old.stage === row.stage) return;
+  const begins = row.runId !== old.runId;
+  if (row.stage === 'canary' && begins && old.requestedAt === null) say(`${row.id}: begun, and nobody asks for it`);
+  // what was aborted may be undone
+  if (begins && (old.intent === 'pause' || (old.intent === 'abort' && row.stage === 'canary')))
+    say(`${row.id}: begun, and its operator wants ${old.intent}`);
+  // a broken rule, and a cell that is not what it was, come before what anybody wants
+  const goesOn = row.stage !== 'failed' && row.stage !== 'pending' && row.intent === old.intent;
+  if (goesOn && old.intent === 'pause') say(`${row.id}: ${row.stage}, and its operator wants a pause`);
+  if (goesOn && old.intent === 'abort' && row.stage !== 'aborted')
+    say(`${row.id}: ${row.stage}, and its operator wants an abort`);
 }
 
 /** Whoever takes an epoch for a cell has looked at the cell: it is above all that the cell had seen by then. */
