@@ -101,6 +101,11 @@ export const REST = [
       `'select (run_id, org_id, reason) on credit_rollout.quarantine'`,
     ],
   }),
+  ...listBugs('meter', 'src/stores/meter/memory-slots.ts', 'test/metering/memory-slots.test.ts', {
+    'a slot that is moved is not found at its place': ['last.at = slot.at;', ''],
+    'who holds an expired slot ends it again': ['slot.owner = undefined;', ''],
+    'one that is listed keeps its old place': ['slot.at = IN_MAP;', ''],
+  }),
   ...listBugs('residency', 'src/domain/rollout/cell-code.ts', 'test/domain/rollout/cell-code.test.ts', {
     'a text of a cell passes for a code': [`return text;\n  return 'other';`, 'return text;\n  return text;'],
   }),

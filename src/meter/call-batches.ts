@@ -1,13 +1,8 @@
 // Sends what gateways ask in batches: the calls of one moment together. Picks the two days that the store may be in,
 // and tells a store that was emptied what is known. Decides nothing.
 import { findMeterDay, type MeterDay, nextMeterDay } from '../domain/meter/meter-day.js';
-import type {
-  AcquireAnswer,
-  AcquireRequest,
-  AcquireResult,
-  MeterStore,
-  SeenUsage,
-} from '../stores/meter/meter-store.js';
+import type { AnswerNow } from '../stores/meter/memory-meter-store.js';
+import type { AcquireRequest, AcquireResult, MeterStore, SeenUsage } from '../stores/meter/meter-store.js';
 import { createReusedIdError } from './metered-call.js';
 
 export interface BatchOptions {
@@ -20,13 +15,13 @@ export interface BatchOptions {
 }
 
 export interface AnsweredRequest {
-  readonly answer: Exclude<AcquireAnswer, { kind: 'unseeded' }>;
+  readonly answer: AnswerNow;
   readonly day: MeterDay;
   readonly nowMs: number;
 }
 
 export interface DecidedRequest extends AnsweredRequest {
-  readonly answer: Extract<AcquireAnswer, { kind: 'decided' }>;
+  readonly answer: Extract<AnswerNow, { kind: 'decided' }>;
 }
 
 /** @throws call_id_reused */

@@ -2,7 +2,7 @@
 // the customer wins, by an amount that is bounded and counted; counters only grow.
 import { type CallLimits, type Enforce, findDayLimit } from '../domain/meter/decide-call.js';
 import type { MeterDay } from '../domain/meter/meter-day.js';
-import { type CallPrice, priceCall } from '../domain/meter/price-call.js';
+import { type CallPrice, priceByCost, priceCall } from '../domain/meter/price-call.js';
 import { createEmptyUsage, type DayUsage } from '../domain/meter/usage.js';
 import type { CallCosts } from '../domain/rate-card/call-costs.js';
 import { type Clock, isWithin, readMsOf, systemClock } from '../kernel/clock.js';
@@ -148,10 +148,10 @@ export function createMeter(options: MeterOptions): Meter {
     try {
       const known = limits.find(call.orgId);
       const orgId = known?.orgId ?? call.orgId;
-      const isKnown = costs.has(call.kind);
-      rejectBadCall(call, { org: known !== undefined, kind: isKnown });
-      if (!isKnown) countUnknownKind();
-      const { kind, credits } = priceCall(costs, call);
+      const cost = costs.get(call.kind);
+      rejectBadCall(call, { org: known !== undefined, kind: cost !== undefined });
+      if (cost === undefined) countUnknownKind();
+      const { kind, credits } = priceByCost(cost, call);
       const recent = refusals.answer(orgId, credits);
       if (recent !== undefined) return recent;
       const callId = call.callId ?? makeCallId();
@@ -169,8 +169,11 @@ export function createMeter(options: MeterOptions): Meter {
 
   function decide(request: AcquireRequest, known: KnownLimits): Promise<Admission> {
     const answered = steady.decideNow(request);
-    if (answered !== undefined) return Promise.resolve(settle(request, known, requireDecided(answered)));
-    return batches.acquire(request, (decided) => settle(request, known, decided));
+    if (answered === undefined) return batches.acquire(request, (decided) => settle(request, known, decided));
+    const decided = requireDecided(answered);
+    // not settle(): to resolve with what cannot be a promise costs less
+    if (isAllowed(decided)) return Promise.resolve(admit(request, known.limits, decided));
+    return confirmRefusal(request, decided, known);
   }
 
   function settle(
@@ -178,9 +181,7 @@ export function createMeter(options: MeterOptions): Meter {
     known: KnownLimits,
     decided: DecidedRequest,
   ): Admission | Promise<Admission> {
-    return decided.answer.decision.verdict === 'allowed'
-      ? admit(request, known.limits, decided)
-      : confirmRefusal(request, decided, known);
+    return isAllowed(decided) ? admit(request, known.limits, decided) : confirmRefusal(request, decided, known);
   }
 
   /** Reads the org again before it is refused; asks once more where it has other limits, or slots freed here, now. */
@@ -221,7 +222,7 @@ export function createMeter(options: MeterOptions): Meter {
   }
 
   function admit(request: PricedCall, held: CallLimits, decided: DecidedRequest): Admission {
-    const call = releases.hold(request, decided.day.day, decided.answer.repeated ? 'repeated' : 'charged');
+    const call = releases.hold(request, decided);
     return new AllowedCall(request.credits, held, decided, zone, (status = 200) => {
       releases.end(call, status >= 500 ? 'given back' : 'paid');
       refusals.endConcurrency(call.orgId);
@@ -251,3 +252,5 @@ export function createMeter(options: MeterOptions): Meter {
     },
   };
 }
+
+const isAllowed = ({ answer }: DecidedRequest): boolean => answer.decision.verdict === 'allowed';

@@ -1,6 +1,7 @@
 // Calls that hold a slot here, each a link of one chain: to put one in and to take it out sets a few pointers. A map
 // would cost as much as all the rest of a call.
 import type { CallId } from '../stores/meter/call-id.js';
+import type { Slot } from '../stores/meter/memory-slots.js';
 import type { AcquireRequest, ChargedCall } from '../stores/meter/meter-store.js';
 
 export class HeldCall implements ChargedCall {
@@ -16,6 +17,8 @@ export class HeldCall implements ChargedCall {
     /** In the chain, not renewed, or neither. */
     public state: 'renewed' | 'not renewed' | 'ended',
     public renewAtMs: number,
+    /** Where it was decided from memory. */
+    readonly slot: Slot | undefined,
   ) {
     this.orgId = call.orgId;
     this.callId = call.callId;

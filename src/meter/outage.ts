@@ -2,10 +2,9 @@
 // been counted by the store already is never told to it.
 import type { MeterDay } from '../domain/meter/meter-day.js';
 import { addUsage, createEmptyUsage, type DayUsage, subtractUsage } from '../domain/meter/usage.js';
-import { type AnswerNow, createMemoryMeterStore } from '../stores/meter/memory-meter-store.js';
+import { type AnswerNow, createMemoryMeterStore, type EndingCall } from '../stores/meter/memory-meter-store.js';
 import type {
   AcquireRequest,
-  CallInFlight,
   ChargedCall,
   GivenRefusals,
   ReleaseRequest,
@@ -15,14 +14,18 @@ import type { AnsweredRequest } from './call-batches.js';
 import { createCallsByOrg } from './calls-by-org.js';
 
 export interface Outage {
-  /** Undefined: now is on neither day. `was sent`: the store was asked, and may have counted the call. */
+  /**
+   * Undefined: `nowMs` is on neither day. `was sent`: the store was asked, and may have counted the call. An `unsent`
+   * call is asked for once.
+   */
   decide(
     days: readonly [MeterDay, MeterDay],
     call: AcquireRequest,
     sent: 'unsent' | 'was sent',
+    nowMs: number,
   ): AnsweredRequest | undefined;
   /** Ends a call of which the store does not know; false where it may know. */
-  endUnknown(call: CallInFlight, outcome: ReleaseRequest['outcome']): boolean;
+  endUnknown(call: EndingCall, outcome: ReleaseRequest['outcome']): boolean;
   /** Returns what concerns the store: calls that it allowed, and refusals of orgs that the memory does not know. */
   release(
     ended: readonly ReleaseRequest[],
@@ -98,14 +101,12 @@ export function createOutage(options: {
   }
 
   return {
-    decide: (days, call, sent) => {
-      const nowMs = now();
+    decide: (days, call, sent, nowMs) => {
       const day = nowMs < days[0].endMs ? days[0] : days[1];
       if (nowMs < day.startMs || nowMs >= day.endMs) return undefined;
       const answer = decideNow(days, day, call, sent === 'unsent' ? 'own' : 'shared', nowMs);
       if (answer === undefined) return undefined;
-      const isCharged = answer.kind === 'decided' && answer.decision.verdict === 'allowed' && !answer.repeated;
-      if (sent === 'was sent' && isCharged) {
+      if (sent === 'was sent' && isCharged(answer)) {
         const { orgId, callId, kind, credits } = call;
         uncertain.set(call, { orgId, callId, day: day.day, kind, credits });
         countAsKnown(orgId, day.day, { calls: 1, credits, kinds: { [kind]: { calls: 1, credits } } });
@@ -141,3 +142,6 @@ export function createOutage(options: {
     returnInFlight: (calls) => memory.returnOwn(calls),
   };
 }
+
+const isCharged = (answer: AnswerNow): boolean =>
+  answer.kind === 'decided' && answer.decision.verdict === 'allowed' && !answer.repeated;

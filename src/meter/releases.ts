@@ -2,12 +2,13 @@
 // ended and what was refused. Never waits longer than 5 ms for more.
 import type { Clock } from '../kernel/clock.js';
 import { type AcquireRequest, type GivenRefusals, LEASE_MS, type ReleaseRequest } from '../stores/meter/meter-store.js';
+import type { DecidedRequest } from './call-batches.js';
 import { HeldCall, HeldCalls } from './held-calls.js';
 import type { SteadyStore } from './steady-store.js';
 
 export interface Releases {
-  /** The slot of a `charged` call is kept until it ends; that of a `repeated` one by whom it was charged to. */
-  hold(call: Omit<AcquireRequest, 'limits'>, day: string, as: 'charged' | 'repeated'): HeldCall;
+  /** The slot of a call that was allowed is kept until it ends; that of a repeated one by whom it was charged to. */
+  hold(call: Omit<AcquireRequest, 'limits'>, decided: DecidedRequest): HeldCall;
   /** Only the first time counts. */
   end(call: HeldCall, outcome: ReleaseRequest['outcome']): void;
   /** Tells the store at once what has ended of an org; false where nothing of it did just now. */
@@ -69,10 +70,10 @@ export function createReleases(options: {
   }
 
   return {
-    hold: (call, day, as) => {
+    hold: (call, { day, answer: { repeated, slot } }) => {
       // nobody may ever end a repeated one
-      const one = new HeldCall(call, day, as === 'charged' ? 'renewed' : 'not renewed', renewAtMs);
-      if (as === 'charged') held.add(one);
+      const one = new HeldCall(call, day.day, repeated ? 'not renewed' : 'renewed', renewAtMs, slot);
+      if (!repeated) held.add(one);
       return one;
     },
     end: (call, outcome) => {

@@ -11,10 +11,10 @@ import type { DayState } from '../domain/meter/decide-call.js';
 import type { MeterDay } from '../domain/meter/meter-day.js';
 import { createEmptyUsage } from '../domain/meter/usage.js';
 import { type Clock, readMsOf } from '../kernel/clock.js';
+import type { EndingCall } from '../stores/meter/memory-meter-store.js';
 import {
   type AcquireRequest,
   type AcquireResult,
-  type CallInFlight,
   type GivenRefusals,
   type MeterStore,
   MeterStoreError,
@@ -37,7 +37,7 @@ export interface SteadyStore extends Pick<MeterStore, 'acquire' | 'release' | 'r
   /** While the store is lost: decides from memory, at once. Undefined: it is not, or the day has ended. */
   decideNow(request: AcquireRequest): AnsweredRequest | undefined;
   /** Ends a call that was decided so, while the store does not know of it; false: release() it. */
-  endNow(call: CallInFlight, outcome: ReleaseRequest['outcome']): boolean;
+  endNow(call: EndingCall, outcome: ReleaseRequest['outcome']): boolean;
   /** The store is lost: slots are free as soon as their calls end. */
   isLost(): boolean;
   /** What the store said last of an org's day; never what was spent from memory since. */
@@ -195,17 +195,18 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
     calls: readonly AcquireRequest[],
     sent: 'unsent' | 'was sent',
   ): AcquireResult {
-    const decided = calls.flatMap((call) => own.decide(days, call, sent) ?? []);
+    // of one moment, so that it is on the same day for all of them, or for none
+    const nowMs = now();
+    const decided = calls.flatMap((call) => own.decide(days, call, sent, nowMs) ?? []);
     const [first] = decided;
+    if (first === undefined) return { nowMs, day: null, epoch: null, answers: [] };
     fromMemory += decided.length;
-    if (first === undefined || decided.length < calls.length)
-      return { nowMs: now(), day: null, epoch: null, answers: [] };
-    return { nowMs: first.nowMs, day: first.day, epoch: null, answers: decided.map(({ answer }) => answer) };
+    return { nowMs, day: first.day, epoch: null, answers: decided.map(({ answer }) => answer) };
   }
 
   return {
     decideNow: (request) => {
-      const answered = outage?.decide(listDays(), request, 'unsent');
+      const answered = outage?.decide(listDays(), request, 'unsent', now());
       if (answered !== undefined) fromMemory += 1;
       return answered;
     },

@@ -17,8 +17,10 @@ export interface CallPrice {
  * The price of a call. A list costs what its last index costs, `from + limit − 1`: a page that straddles a bound pays
  * the higher price. A kind that the card does not have costs 1: in doubt the customer wins.
  */
-export function priceCall(costs: CallCosts, call: CallShape): CallPrice {
-  const cost = costs.get(call.kind);
+export const priceCall = (costs: CallCosts, call: CallShape): CallPrice => priceByCost(costs.get(call.kind), call);
+
+/** The same by what the card has of its kind; undefined: nothing. */
+export function priceByCost(cost: KindCost | undefined, call: CallShape): CallPrice {
   return cost === undefined ? { kind: UNKNOWN_KIND, credits: 1 } : { kind: call.kind, credits: applyCost(cost, call) };
 }
 

@@ -2,16 +2,10 @@
 // Lua scripts are compared with. Lost with the process, except for what was drained.
 import { type CallDecision, type DayState, decideCall } from '../../domain/meter/decide-call.js';
 import type { MeterDay } from '../../domain/meter/meter-day.js';
-import {
-  addUsage,
-  createEmptyUsage,
-  type DayUsage,
-  type KindUsage,
-  raiseUsage,
-  type UsageSums,
-} from '../../domain/meter/usage.js';
+import { addUsage, createEmptyUsage, type DayUsage, raiseUsage } from '../../domain/meter/usage.js';
 import { createGrownDays, type OrgDay } from './grown-days.js';
-import { createMemorySlots, type Slot } from './memory-slots.js';
+import { MemoryDay } from './memory-day.js';
+import { createMemorySlots, Slot } from './memory-slots.js';
 import {
   type AcquireAnswer,
   type AcquireRequest,
@@ -25,33 +19,18 @@ import {
   type SeenUsage,
 } from './meter-store.js';
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-type MutableUsage = Mutable<Omit<DayUsage, 'kinds'>> & { kinds: Record<string, Mutable<KindUsage>> };
-
-/** Nobody outside may see counters that still grow. */
-const copyUsage = (usage: DayUsage): MutableUsage => ({
-  ...usage,
-  kinds: Object.fromEntries(
-    Object.entries(usage.kinds).map(([kind, { calls, credits }]) => [kind, { calls, credits }]),
-  ),
-});
-
-/** Counters of one org and day. */
-interface Entry {
-  usage: MutableUsage;
-  /** What of it was told; undefined: nothing. */
-  told: UsageSums | undefined;
-  capacity: number | null;
-  otherCapacity: number | null;
-  readonly endMs: number;
-  /** Since the last collection. */
-  grew: boolean;
-}
-
 /** What a day begins with. */
 type Beginning = Pick<SeenUsage, 'model' | 'capacity' | 'otherCapacity'>;
 
-export type AnswerNow = Exclude<AcquireAnswer, { kind: 'unseeded' }>;
+export type AnswerNow =
+  | Extract<AcquireAnswer, { kind: 'reused' }>
+  /** With the slot of an own call that was charged now. */
+  | (Extract<AcquireAnswer, { kind: 'decided' }> & { readonly slot?: Slot | undefined });
+
+/** A call that may be ended by its slot, without looking for it. */
+export interface EndingCall extends CallInFlight {
+  readonly slot?: Slot | undefined;
+}
 
 /** What only a store in memory can do. */
 export interface MemoryMeterStore extends MeterStore {
@@ -59,11 +38,11 @@ export interface MemoryMeterStore extends MeterStore {
   collectNow(): readonly DayUsage[];
   /**
    * As acquire(), of one call and at once; undefined: the org's day is not known. Of an `own` call nobody else knows,
-   * of a `shared` one a store may.
+   * and its id, where it is a number, is new; of a `shared` one a store may know.
    */
   acquireNow(day: MeterDay, call: AcquireRequest, nowMs: number, slot: 'own' | 'shared'): AnswerNow | undefined;
   /** Ends an own call; false where it is none. */
-  endOwn(call: CallInFlight, outcome: ReleaseRequest['outcome']): boolean;
+  endOwn(call: EndingCall, outcome: ReleaseRequest['outcome']): boolean;
   /** Own calls in flight; from now on they are not own, and what they give back is given back elsewhere. */
   takeOwn(): readonly ChargedCall[];
   /** What was taken is own again, where it is still in flight. */
@@ -73,26 +52,25 @@ export interface MemoryMeterStore extends MeterStore {
 /** Takes the clock in ms; the store knows nothing of the day on which it begins. */
 export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
   const beganAtMs = now();
-  const days = new Map<string, Map<string, Entry>>();
+  const self = Symbol('this memory');
+  const days = new Map<string, Map<string, MemoryDay>>();
   const slots = createMemorySlots();
   const added = new Set<string>();
   const grown = createGrownDays();
 
-  const findEntry = (orgId: string, day: string): Entry | undefined => days.get(day)?.get(orgId);
+  const findEntry = (orgId: string, day: string): MemoryDay | undefined => days.get(day)?.get(orgId);
 
-  function createEntry(orgId: string, { day, endMs }: MeterDay, begins: Beginning): Entry {
+  function createEntry(orgId: string, { day, endMs }: MeterDay, begins: Beginning): MemoryDay {
     let orgs = days.get(day);
     if (orgs === undefined) {
       const nowMs = now();
       for (const [old, entries] of days)
         if ([...entries.values()].every((one) => one.endMs + KEPT_AFTER_DAY_MS < nowMs)) dropDay(old);
-      slots.forgetIdleOrgs();
+      slots.forgetIdleOrgs((idle) => [...days.values()].some((entries) => entries.has(idle)));
       orgs = new Map();
       days.set(day, orgs);
     }
-    const { model, capacity, otherCapacity = null } = begins;
-    const usage = copyUsage(createEmptyUsage(orgId, day, model));
-    const created = { usage, told: undefined, capacity, otherCapacity, endMs, grew: false };
+    const created = new MemoryDay(createEmptyUsage(orgId, day, begins.model), begins, endMs, slots.open(orgId));
     orgs.set(orgId, created);
     return created;
   }
@@ -102,93 +80,86 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
     grown.forgetDay(day);
   }
 
-  function markGrown(entry: Entry): void {
+  function markGrown(orgId: string, entry: MemoryDay): void {
     if (entry.grew) return;
     entry.grew = true;
-    const { orgId, day } = entry.usage;
-    grown.mark({ orgId, day });
+    grown.mark({ orgId, day: entry.day });
   }
 
   function renewSlot({ orgId, callId, day, kind, credits }: ChargedCall, as: 'renewed' | 'restored'): void {
     const nowMs = now();
     const ofOrg = slots.open(orgId);
     const held = ofOrg.find(callId);
-    const isHeld = held !== undefined && held.expiresAtMs > nowMs;
-    const slot = isHeld ? held : { day, kind, credits, mayGiveBack: as === 'restored', isOwn: false };
-    ofOrg.take(callId, { ...slot, expiresAtMs: nowMs + LEASE_MS });
+    if (held !== undefined && held.expiresAtMs > nowMs) {
+      held.expiresAtMs = nowMs + LEASE_MS;
+      return;
+    }
+    if (held !== undefined) ofOrg.free(held);
+    const mayGiveBack = as === 'restored';
+    ofOrg.take(new Slot(ofOrg, callId, day, kind, credits, mayGiveBack, undefined, nowMs + LEASE_MS));
   }
 
-  function acquireOf(entry: Entry, call: AcquireRequest, nowMs: number, isOwn: boolean): AnswerNow {
+  function acquireOf(entry: MemoryDay, call: AcquireRequest, nowMs: number, owner: symbol | undefined): AnswerNow {
     const { orgId, callId, kind, credits, limits } = call;
-    const { usage } = entry;
-    if (usage.model === limits.model) entry.capacity = limits.capacity;
-    else if (limits.capacity !== null) entry.otherCapacity = limits.capacity;
-    const ofOrg = slots.open(orgId);
-    const state = toState(entry, ofOrg.count(nowMs));
+    const { slots: ofOrg } = entry;
+    entry.keepCapacity(limits);
+    const state = entry.readState(ofOrg.count(nowMs));
     const decision = decideCall(state, limits, credits);
-    const held = ofOrg.find(callId);
+    const isNew = owner !== undefined && typeof callId === 'number';
+    const held = isNew ? undefined : ofOrg.find(callId);
     if (held !== undefined)
       return held.kind === kind && held.credits === credits ? decided(ALLOWED, state, true) : { kind: 'reused' };
     if (decision.verdict !== 'allowed') return decided(decision, state, false);
-    markGrown(entry);
-    ofOrg.take(callId, { day: usage.day, kind, credits, mayGiveBack: true, isOwn, expiresAtMs: nowMs + LEASE_MS });
-    usage.calls = state.calls += 1;
-    usage.credits = state.credits += credits;
-    state.inFlight += 1;
-    if (state.inFlight > usage.peakInFlight) usage.peakInFlight = state.inFlight;
-    if (decision.shadow === 'credits') usage.shadowByCredits += 1;
-    if (decision.shadow === 'concurrency') usage.shadowByConcurrency += 1;
-    const ofKind = Object.hasOwn(usage.kinds, kind) ? usage.kinds[kind] : undefined;
-    if (ofKind === undefined) usage.kinds = { ...usage.kinds, [kind]: { calls: 1, credits } };
-    else {
-      ofKind.calls += 1;
-      ofKind.credits += credits;
-    }
-    return decided(decision, state, false);
+    const slot = new Slot(ofOrg, callId, entry.day, kind, credits, true, owner, nowMs + LEASE_MS);
+    if (isNew) ofOrg.takeUnlisted(slot);
+    else ofOrg.take(slot);
+    entry.countCall(call, decision, state);
+    markGrown(orgId, entry);
+    return decided(decision, state, false, owner && slot);
   }
 
   function acquireOne(day: MeterDay, call: AcquireRequest, nowMs: number): AcquireAnswer {
     const found = findEntry(call.orgId, day.day);
     if (found === undefined && day.startMs < beganAtMs) return UNSEEDED;
-    return acquireOf(found ?? createEntry(call.orgId, day, call.limits), call, nowMs, false);
+    return acquireOf(found ?? createEntry(call.orgId, day, call.limits), call, nowMs, undefined);
   }
 
   function releaseOne({ orgId, callId, outcome }: ReleaseRequest): void {
-    const slot = slots.find(orgId)?.free(callId);
-    if (slot !== undefined && outcome === 'given back') giveBack(orgId, slot);
+    const slot = slots.find(orgId)?.find(callId);
+    if (slot === undefined) return;
+    slot.ofOrg.free(slot);
+    if (outcome === 'given back') giveBack(orgId, slot);
   }
 
   function giveBack(orgId: string, slot: Slot): void {
     if (!slot.mayGiveBack || slot.expiresAtMs <= now()) return;
     const entry = findEntry(orgId, slot.day);
     if (entry === undefined) return;
-    entry.usage.callsGivenBack += 1;
-    entry.usage.creditsGivenBack += slot.credits;
-    markGrown(entry);
+    entry.countGivenBack(slot.credits);
+    markGrown(orgId, entry);
   }
 
-  function addRefusals({ orgId, day, byCredits, byConcurrency }: GivenRefusals): void {
-    const entry = findEntry(orgId, day);
+  function addRefusals(refusals: GivenRefusals): void {
+    const entry = findEntry(refusals.orgId, refusals.day);
     if (entry === undefined) return;
-    entry.usage.refusedByCredits += byCredits;
-    entry.usage.refusedByConcurrency += byConcurrency;
-    markGrown(entry);
+    entry.countRefusals(refusals);
+    markGrown(refusals.orgId, entry);
   }
 
   /** A day that is neither this nor the next is over: what is missing of it is in the cell. */
-  function findToTell(seen: SeenUsage, known: readonly MeterDay[]): Entry | undefined {
+  function findToTell(seen: SeenUsage, known: readonly MeterDay[]): MemoryDay | undefined {
     const day = known.find((one) => one.day === seen.day);
     const found = findEntry(seen.orgId, seen.day);
     const entry = found ?? (day && createEntry(seen.orgId, day, seen));
-    if (entry !== undefined) markGrown(entry);
+    if (entry !== undefined) markGrown(seen.orgId, entry);
     return entry;
   }
 
-  function raise({ capacity, epoch, ...seen }: SeenUsage, entry: Entry): void {
+  function raise({ capacity, epoch, ...seen }: SeenUsage, entry: MemoryDay): void {
     const when = epoch === null || epoch === beganAtMs ? 'since' : 'before it was emptied';
     const told = entry.told ?? createEmptyUsage(seen.orgId, seen.day, seen.model);
     const raised = raiseUsage({ usage: entry.usage, told }, seen, when);
-    entry.usage = copyUsage(raised.usage);
+    entry.usage = raised.usage;
     entry.told = raised.told;
   }
 
@@ -198,36 +169,37 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
       const entry = findEntry(orgId, day);
       if (entry === undefined) return [];
       entry.grew = false;
-      return [copyUsage(entry.usage)];
+      return [entry.usage];
     });
   }
 
   return {
     acquireNow: (day, call, nowMs, slot) => {
       const entry = findEntry(call.orgId, day.day);
-      return entry && acquireOf(entry, call, nowMs, slot === 'own');
+      return entry && acquireOf(entry, call, nowMs, slot === 'own' ? self : undefined);
     },
-    endOwn: ({ orgId, callId }, outcome) => {
-      const ofOrg = slots.find(orgId);
-      const slot = ofOrg?.find(callId);
-      if (ofOrg === undefined || slot?.isOwn !== true) return false;
-      ofOrg.free(callId);
-      if (outcome === 'given back') giveBack(orgId, slot);
+    endOwn: (call, outcome) => {
+      const slot = call.slot ?? slots.find(call.orgId)?.find(call.callId);
+      if (slot === undefined || slot.owner !== self) return false;
+      slot.ofOrg.free(slot);
+      if (outcome === 'given back') giveBack(call.orgId, slot);
       return true;
     },
     takeOwn: () =>
       slots.list().flatMap(([orgId, ofOrg]) =>
-        ofOrg.list().flatMap(([callId, slot]) => {
-          if (!slot.isOwn) return [];
-          ofOrg.take(callId, { ...slot, isOwn: false, mayGiveBack: false });
-          return [{ orgId, callId, day: slot.day, kind: slot.kind, credits: slot.credits }];
+        ofOrg.list().flatMap((slot) => {
+          if (slot.owner !== self) return [];
+          slot.owner = undefined;
+          slot.mayGiveBack = false;
+          return [{ orgId, callId: slot.callId, day: slot.day, kind: slot.kind, credits: slot.credits }];
         }),
       ),
     returnOwn: (calls) => {
       for (const { orgId, callId } of calls) {
-        const ofOrg = slots.find(orgId);
-        const slot = ofOrg?.find(callId);
-        if (slot !== undefined) ofOrg?.take(callId, { ...slot, isOwn: true, mayGiveBack: true });
+        const slot = slots.find(orgId)?.find(callId);
+        if (slot === undefined) continue;
+        slot.owner = self;
+        slot.mayGiveBack = true;
       }
     },
     collectNow: () => takeGrown(grown.takeAll()),
@@ -255,7 +227,7 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
       added.add(id);
       for (const { capacity, epoch, ...usage } of spent) {
         const entry = findToTell({ capacity, epoch, ...usage }, known);
-        if (entry !== undefined) entry.usage = copyUsage(addUsage(entry.usage, usage));
+        if (entry !== undefined) entry.usage = addUsage(entry.usage, usage);
       }
     },
     find: async (orgId, day) => {
@@ -263,7 +235,7 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
       if (entry === undefined) return undefined;
       const { capacity, otherCapacity } = entry;
       const inFlight = slots.find(orgId)?.count(now()) ?? 0;
-      return { usage: copyUsage(entry.usage), inFlight, capacity, otherCapacity };
+      return { usage: entry.usage, inFlight, capacity, otherCapacity };
     },
     collect: async (limit, call) => takeGrown(grown.collect(limit, call)),
     confirm: async (stored) => grown.confirm(stored),
@@ -273,20 +245,10 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
 const ALLOWED = { verdict: 'allowed', shadow: null } as const;
 const UNSEEDED = { kind: 'unseeded' } as const;
 
-const decided = (decision: CallDecision, state: DayState, repeated: boolean): AnswerNow => ({
+const decided = (decision: CallDecision, state: DayState, repeated: boolean, slot?: Slot): AnswerNow => ({
   kind: 'decided',
   decision,
   repeated,
   state,
-});
-
-const toState = ({ usage, capacity, otherCapacity }: Entry, inFlight: number): Mutable<DayState> => ({
-  model: usage.model,
-  capacity,
-  otherCapacity,
-  calls: usage.calls,
-  credits: usage.credits,
-  callsGivenBack: usage.callsGivenBack,
-  creditsGivenBack: usage.creditsGivenBack,
-  inFlight,
+  slot,
 });

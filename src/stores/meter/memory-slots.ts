@@ -1,58 +1,94 @@
-// The slots of calls in flight in the memory of this process, by org and call. One that expired counts no more.
+// The slots of calls in flight in the memory of this process, by org. One that expired counts no more.
 import type { CallId } from './call-id.js';
 
-/** Of a call in flight: what it was charged, and until when it holds its slot. */
-export interface Slot {
-  readonly day: string;
-  readonly kind: string;
-  readonly credits: number;
-  readonly mayGiveBack: boolean;
-  /** Nobody but this memory knows of it. */
-  readonly isOwn: boolean;
-  readonly expiresAtMs: number;
+const IN_MAP = -1;
+
+/** Of a call in flight: what it was charged, and until when it holds its place. */
+export class Slot {
+  /** Where it is in the list of its org; IN_MAP: in none. */
+  at = IN_MAP;
+  constructor(
+    readonly ofOrg: OrgSlots,
+    readonly callId: CallId,
+    readonly day: string,
+    readonly kind: string,
+    readonly credits: number,
+    public mayGiveBack: boolean,
+    /** The memory that alone knows of it; undefined: others may, or it is free. */
+    public owner: symbol | undefined,
+    public expiresAtMs: number,
+  ) {}
 }
 
 /** Those of one org. */
 export class OrgSlots {
-  private readonly calls = new Map<CallId, Slot>();
+  private readonly byId = new Map<CallId, Slot>();
+  /** Of numbered calls whose slot is in the hands of who took it: in no map until somebody asks by number. */
+  private readonly unlisted: Slot[] = [];
   /** None expires before: until then nobody has to look at them all. */
   private firstExpiryMs = Number.POSITIVE_INFINITY;
 
   /** How many calls are in flight. */
   count(nowMs: number): number {
     if (this.firstExpiryMs <= nowMs) this.dropExpired(nowMs);
-    return this.calls.size;
+    return this.byId.size + this.unlisted.length;
   }
 
   find(callId: CallId): Slot | undefined {
-    return this.calls.get(callId);
+    if (typeof callId === 'number') this.listAll();
+    return this.byId.get(callId);
   }
 
-  take(callId: CallId, slot: Slot): void {
-    if (slot.expiresAtMs < this.firstExpiryMs) this.firstExpiryMs = slot.expiresAtMs;
-    this.calls.set(callId, slot);
+  take(slot: Slot): void {
+    this.expectExpiry(slot);
+    this.byId.set(slot.callId, slot);
   }
 
-  /** Returns it; undefined where there is none. */
-  free(callId: CallId): Slot | undefined {
-    const slot = this.calls.get(callId);
-    if (slot !== undefined) this.calls.delete(callId);
-    return slot;
+  /** Of a call whose number is new, and which is ended by its slot: a map would cost as much as all the rest. */
+  takeUnlisted(slot: Slot): void {
+    this.expectExpiry(slot);
+    slot.at = this.unlisted.length;
+    this.unlisted.push(slot);
   }
 
-  list(): readonly (readonly [CallId, Slot])[] {
-    return [...this.calls];
+  /** Takes one that is in flight. */
+  free(slot: Slot): void {
+    slot.owner = undefined;
+    if (slot.at === IN_MAP) this.byId.delete(slot.callId);
+    else {
+      const last = this.unlisted.pop();
+      if (last === undefined || last === slot) return;
+      this.unlisted[slot.at] = last;
+      last.at = slot.at;
+    }
+  }
+
+  list(): readonly Slot[] {
+    this.listAll();
+    return [...this.byId.values()];
   }
 
   isIdle(): boolean {
-    return this.calls.size === 0;
+    return this.byId.size + this.unlisted.length === 0;
+  }
+
+  private listAll(): void {
+    if (this.unlisted.length === 0) return;
+    for (const slot of this.unlisted.splice(0)) {
+      slot.at = IN_MAP;
+      this.byId.set(slot.callId, slot);
+    }
+  }
+
+  private expectExpiry({ expiresAtMs }: Slot): void {
+    if (expiresAtMs < this.firstExpiryMs) this.firstExpiryMs = expiresAtMs;
   }
 
   private dropExpired(nowMs: number): void {
     this.firstExpiryMs = Number.POSITIVE_INFINITY;
-    for (const [callId, { expiresAtMs }] of this.calls)
-      if (expiresAtMs <= nowMs) this.calls.delete(callId);
-      else if (expiresAtMs < this.firstExpiryMs) this.firstExpiryMs = expiresAtMs;
+    for (const slot of this.list())
+      if (slot.expiresAtMs <= nowMs) this.free(slot);
+      else this.expectExpiry(slot);
   }
 }
 
@@ -61,7 +97,8 @@ export interface MemorySlots {
   /** Makes them where the org has none. */
   open(orgId: string): OrgSlots;
   list(): readonly (readonly [string, OrgSlots])[];
-  forgetIdleOrgs(): void;
+  /** Those of orgs that nobody needs, where no call is in flight. */
+  forgetIdleOrgs(isNeeded: (orgId: string) => boolean): void;
 }
 
 export function createMemorySlots(): MemorySlots {
@@ -76,8 +113,8 @@ export function createMemorySlots(): MemorySlots {
       return opened;
     },
     list: () => [...orgs],
-    forgetIdleOrgs: () => {
-      for (const [orgId, slots] of orgs) if (slots.isIdle()) orgs.delete(orgId);
+    forgetIdleOrgs: (isNeeded) => {
+      for (const [orgId, slots] of orgs) if (slots.isIdle() && !isNeeded(orgId)) orgs.delete(orgId);
     },
   };
 }
