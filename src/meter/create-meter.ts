@@ -169,11 +169,16 @@ export function createMeter(options: MeterOptions): Meter {
 
   function decide(request: AcquireRequest, known: KnownLimits): Promise<Admission> {
     const answered = steady.decideNow(request);
-    if (answered === undefined) return batches.acquire(request, (decided) => settle(request, known, decided));
+    if (answered === undefined) return askStore(request, known);
     const decided = requireDecided(answered);
     // not settle(): to resolve with what cannot be a promise costs less
     if (isAllowed(decided)) return Promise.resolve(admit(request, known.limits, decided));
     return confirmRefusal(request, decided, known);
+  }
+
+  /** A function of its own: its closure would cost every call something, also one that is decided from memory. */
+  function askStore(request: AcquireRequest, known: KnownLimits): Promise<Admission> {
+    return batches.acquire(request, (decided) => settle(request, known, decided));
   }
 
   function settle(
