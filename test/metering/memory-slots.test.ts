@@ -7,20 +7,20 @@ import { OrgSlots, Slot } from '../../src/stores/meter/memory-slots.js';
 const picks = (does: 'free' | 'find') => fc.record({ does: fc.constant(does), which: fc.nat() });
 const step = fc.oneof(
   {
-    weight: 4,
+    weight: 8,
     arbitrary: fc.record({
-      does: fc.constantFrom('take' as const, 'take unlisted' as const),
-      lastsMs: fc.integer({ min: 1, max: 20 }),
+      does: fc.constantFrom('take' as const, 'take unlisted' as const, 'take unlisted' as const),
+      lastsMs: fc.integer({ min: 1, max: 100 }),
     }),
   },
-  { weight: 2, arbitrary: picks('free') },
+  { weight: 6, arbitrary: picks('free') },
   picks('find'),
   fc.record({ does: fc.constant('wait' as const), ms: fc.nat(10) }),
 );
 
 test('hold those that were taken, and neither freed nor expired', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
       const slots = new OrgSlots();
       const owner = Symbol('a memory');
       const taken: Slot[] = [];
