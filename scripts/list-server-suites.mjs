@@ -89,6 +89,10 @@ const SAME_ON_EVERY_VERSION = [
   ['Holds how a service starts and stops, which no version of PostgreSQL decides.', 'test/jobs/scheduler.test.ts'],
   ['Holds when a worker drains. What it writes is in engine/usage/record-usage.', 'test/jobs/drain-usage.test.ts'],
   [
+    'Holds what a meter keeps on the day of an undo. What it reads is in engine/undo/undo and engine/usage/record-usage.',
+    'test/metering/real-undo.test.ts',
+  ],
+  [
     'Holds how a worker finds its meter. What it writes is in engine/usage/record-usage.',
     'test/jobs/drain-worker.test.ts',
   ],
