@@ -92,7 +92,7 @@ async function verifyClaimed(tx: CellTransaction, { epoch, mode, lastMs }: Given
   const batch = await claimVerification(tx, run.runId);
   if (batch === undefined) return { kind: 'nothing_left' };
   const unreadable = mode === 'careful' ? await listUnreadable(tx, batch) : [];
-  const counts = await verifyRange(tx, batch, { runId: run.runId, unreadable });
+  const counts = await verifyRange(tx, batch, { runId: run.runId, unreadable, sourceUnique: run.sourceUnique });
   const canary = batch.kind === 'canary' ? await countCanaryMismatches(tx, run, batch.orgIds) : 0;
   await recordVerification(
     tx,

@@ -11,7 +11,7 @@ import {
   verifyRange,
 } from '../../stores/cell/batch/verification.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
-import { rejectChangedSource } from '../../stores/cell/identity.js';
+import { findCell, rejectChangedSource } from '../../stores/cell/identity.js';
 import { findSkippedFollowUp, type SkippedFollowUp } from '../../stores/cell/plan/plan-outcome.js';
 import { listUnreadable } from '../../stores/cell/unreadable.js';
 import { isRowFailure } from '../../stores/postgres-failure.js';
@@ -56,14 +56,17 @@ export async function verifyDataCenter(
   { limit = LISTED_MISMATCHES, onProgress = () => undefined }: VerifyQuestion = {},
 ): Promise<VerifyReport> {
   const cell = context.cells.get(dataCenter);
-  await cell.inTransaction('reader', (tx) => rejectChangedSource(tx, dataCenter));
+  const sourceUnique = await cell.inTransaction('reader', async (tx) => {
+    await rejectChangedSource(tx, dataCenter);
+    return (await findCell(tx))?.sourceUnique ?? false;
+  });
   let counts = NOTHING;
   const mismatched: Mismatch[] = [];
   let unreadable = 0;
   let lowerId: string | null = null;
   do {
     const from: string | null = lowerId;
-    const part = await verifyPart(cell, from, limit - mismatched.length);
+    const part = await verifyPart(cell, from, { limit: limit - mismatched.length, sourceUnique });
     mismatched.push(...part.mismatched);
     counts = add(counts, part.counts);
     unreadable += part.unreadable;
@@ -88,14 +91,18 @@ interface Part {
 }
 
 /** One range. An org that cannot be read is counted apart; the others are verified all the same. */
-async function verifyPart(cell: CellDatabase, lowerId: string | null, limit: number): Promise<Part> {
+async function verifyPart(
+  cell: CellDatabase,
+  lowerId: string | null,
+  { limit, sourceUnique }: { readonly limit: number; readonly sourceUnique: boolean },
+): Promise<Part> {
   const read = (reading: 'quick' | 'careful'): Promise<Part> =>
     cell.inTransaction(
       'reader',
       async (tx) => {
         const range = { lowerId, upperId: await findRangeEnd(tx, lowerId, ORGS_PER_READ) };
         const unreadable = reading === 'careful' ? await listUnreadable(tx, range) : [];
-        const { sums: _, broken, ...counts } = await verifyRange(tx, range, { runId: null, unreadable });
+        const { sums: _, broken, ...counts } = await verifyRange(tx, range, { runId: null, unreadable, sourceUnique });
         const isListed = broken.length > 0 && limit > 0;
         const mismatched = isListed ? await listMismatches(tx, range, { broken, limit }) : [];
         const changedSince = counts.changedSince - unreadable.length;

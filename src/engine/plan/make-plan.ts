@@ -9,7 +9,7 @@ import { retryWithBackoff } from '../../kernel/retry.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import { type CellRow, findCell, rejectChangedSource } from '../../stores/cell/identity.js';
-import { countLeftOut, noteLeftOut } from '../../stores/cell/left-out.js';
+import { canLeaveOut, countLeftOut, noteLeftOut } from '../../stores/cell/left-out.js';
 import { insertRateCard } from '../../stores/cell/org/rates.js';
 import { readListedOrgs } from '../../stores/cell/plan/plan-lists.js';
 import { lockPlanRequest } from '../../stores/cell/plan/plan-requests.js';
@@ -118,12 +118,15 @@ async function planOnce(
     const planningMs = context.clock.now().getTime() - started;
     const of = { question, batchSize: cursor.size, found, collected, leftOut: await leftOut };
     const draft = describePlan({ ...of, snapshotAt, planningMs, recent });
-    const plan = { draft, planId, canaries: collected.canaries };
+    const plan = { draft, planId, canaries: collected.canaries, leavesOut };
     // with one connection, so that a requested plan is there as a whole or not at all
     return countConnections(reading) === 1 ? { ...plan, report: await finish(tx, plan) } : plan;
   };
+  const leavesOut = await cell.inTransaction('planner', canLeaveOut);
   // begun first, so that it waits for no connection of the plan, which waits for it
-  const leftOut = countLeftOutAs(cell, 'planner', question.save === 'nothing' ? countLeftOut : noteLeftOut);
+  const leftOut = leavesOut
+    ? countLeftOutAs(cell, 'planner', question.save === 'nothing' ? countLeftOut : noteLeftOut)
+    : Promise.resolve(0);
   const ended = leftOut.catch(() => undefined);
   const plan = await cell.inTransaction('planner', read, { statementMs: STATEMENT_MS }).finally(() => ended);
   // after all connections have committed: the snapshot of the plan does not see what the others stored
@@ -134,13 +137,16 @@ interface ReadPlan {
   readonly draft: PlanReport;
   readonly planId: bigint | null;
   readonly canaries: CollectedPlan['canaries'];
+  /** Orgs of the source may be left out: they are counted apart. */
+  readonly leavesOut: boolean;
   /** It is finished. */
   readonly report?: PlanReport;
 }
 
 /** Adds the plan's own row: from then on the plan exists. A what-if has none. */
-async function finish(tx: CellTransaction, { draft, planId, canaries }: ReadPlan): Promise<PlanReport> {
+async function finish(tx: CellTransaction, { draft, planId, canaries, leavesOut }: ReadPlan): Promise<PlanReport> {
   if (planId === null) return draft;
+  if (!leavesOut) await noteLeftOut(tx);
   const { orgs: lists, digest: _, ...report } = { ...draft, planId: planName(draft.dataCenter, planId) };
   const digest = await finishPlan(tx, {
     planId,

@@ -6,6 +6,16 @@ interface LeftOut {
   readonly orgs: string;
 }
 
+/** Whether ids of the source may be too long; else there is nothing to count. Reads no org. */
+export async function canLeaveOut(tx: CellTransaction): Promise<boolean> {
+  const { can } = await selectRow<{ readonly can: boolean }>(
+    tx,
+    String.raw`select coalesce(
+       pg_get_viewdef(to_regclass('credit_rollout.source_left_out')) ~* '\mfrom\M', false) as can`,
+  );
+  return can;
+}
+
 /** Reads every id of a source whose ids are texts, and none of another one. */
 export async function countLeftOut(tx: CellTransaction): Promise<number> {
   const { orgs } = await selectRow<LeftOut>(tx, 'select orgs::text from credit_rollout.source_left_out');

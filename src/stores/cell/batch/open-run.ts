@@ -69,11 +69,12 @@ export async function findOpenRun(
 export async function findVerifyingRun(
   tx: CellTransaction,
   epoch: bigint,
-): Promise<(CellRun & Pick<OpenRun, 'throttle'>) | undefined> {
-  const row = await findRow<RunRow & { readonly allowed: number | null }>(
+): Promise<(CellRun & Pick<OpenRun, 'sourceUnique' | 'throttle'>) | undefined> {
+  const row = await findRow<RunRow & Pick<OpenRun, 'sourceUnique'> & { readonly allowed: number | null }>(
     tx,
-    `select ${RUN_COLUMNS}, ${throttleSql('read', 'r.lanes')} as allowed
-     from credit_rollout.fence f join credit_rollout.runs r on r.run_id = f.run_id
+    `select ${RUN_COLUMNS}, coalesce(c.source_unique, false) as source_unique,
+       ${throttleSql('read', 'r.lanes')} as allowed
+     from credit_rollout.fence f join credit_rollout.runs r on r.run_id = f.run_id cross join credit_rollout.cell c
      where f.state = 'verifying' and f.epoch = :epoch::bigint and not ${FROZEN} and ${OPENED_HERE}
        and f.timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)`,
     { epoch },

@@ -33,8 +33,26 @@ const CORRECTED = `
       where o.org_id = a.org_id and o.cause <> 'manual edit'), 0)
     order by e.change_id limit 1)`;
 
+const SHARED = ['rate_card', 'origin', 'run_id', 'version', 'computed_at'];
+const sharedOf = (row: string): string => SHARED.map((column) => `${row}.${column}`).join(', ');
+
+/** A part of WITH: one allotment of the range. Most were written by the same statement, and share this with it. */
+export const LAST_STORED = (within: string): string => `
+last_stored as materialized (
+  select ${sharedOf('a')}, credit_rollout.checksum_shared(${sharedOf('a')}) as shared
+  from credit_rollout.allotments a where ${within} order by a.org_id desc limit 1)`;
+
+const lastStored = (column: string): string => `(select l.${column} from last_stored l)`;
+
+// The function checksum_of, with what most rows share computed once.
+const CHECKSUM = `credit_rollout.checksum_row(
+      case when (${sharedOf('a')}) = (${SHARED.map(lastStored).join(', ')}) then ${lastStored('shared')}
+        else credit_rollout.checksum_shared(${sharedOf('a')}) end,
+      a.org_id, a.edition, a.paid, a.unpaid_since, a.floor_edition, a.agents, a.light_agents, a.negotiated_limit,
+      a.additional_credits, a.floor, a.total_credits)`;
+
 // The function is_intact as an expression: with its sub-query Postgres does not inline it, and calls it for each row.
-const INTACT = `coalesce(a.checksum = credit_rollout.checksum_of(a)
+const INTACT = `coalesce(a.checksum = ${CHECKSUM}
       or a.checksum = credit_rollout.earlier_checksum_of(a),
     a.computed_at < (select x.checksums_since from credit_rollout.cell x))`;
 
@@ -45,8 +63,14 @@ const OF_ANOTHER_CARD = `case when a.run_id = ${RUNS('max(r.run_id)')}
       then a.rate_card <> ${RUNS('(array_agg(r.card_hash order by r.run_id desc))[1]')}
       else a.run_id in ${RUNS('r.run_id')} and (a.run_id, a.rate_card) not in ${RUNS('r.run_id, r.card_hash')} end`;
 
-/** SQL: whether an allotment `a` is not what was recorded about it, and what that joins. */
-export const FOREIGN = {
+/**
+ * `quick`: finds all that `whole` finds, and also edits that are corrected and orgs that have left the source. Where it
+ * finds nothing, the rest need not be asked, which takes as long to plan as all that `quick` has.
+ */
+export type Look = 'quick' | 'whole';
+
+/** SQL: whether an allotment `a` is not what was recorded about it, and what that joins. Needs both parts of WITH. */
+export const foreign = (look: Look): { readonly columns: string; readonly joins: string } => ({
   columns: `,
           (a.version <> case n.operation when 'update' then n.version + 1 else 1 end
             or ${OF_ANOTHER_CARD}
@@ -56,15 +80,16 @@ export const FOREIGN = {
               and not exists (select from credit_rollout.reversals)
               and (a.floor, a.floor_edition) is distinct from (
                 case when a.paid then a.legacy_limit end, case when a.paid then a.edition end)
-            or not (${INTACT}) and (${CORRECTED}) is not true) as is_foreign`,
+            or not (${INTACT})${look === 'whole' ? ` and (${CORRECTED}) is not true` : ''}) as is_foreign`,
   joins: 'left join newest n on n.org_id = a.org_id',
-} as const;
+});
 
 /** SQL: the orgs of `newest` without a row, though no night retired it. */
-export const MISSING = `(
+export const missingOrgs = (look: Look): string => `(
     select coalesce(array_agg(n.org_id::text), '{}') from newest n
     where (n.operation = 'update' or n.cause = 'manual edit')
-      and not exists (select from credit_rollout.allotments a where a.org_id = n.org_id) and ${IN_SOURCE('n.org_id')})`;
+      and not exists (select from credit_rollout.allotments a where a.org_id = n.org_id)
+      ${look === 'whole' ? `and ${IN_SOURCE('n.org_id')}` : ''})`;
 
 const NEWEST_PLANNED = `
   select r.run_id, r.plan_id from credit_rollout.runs r join credit_rollout.plans p on p.plan_id = r.plan_id

@@ -2,23 +2,27 @@
 // by step.
 // (i) stored terms against this rule on the stored inputs; (ii) stored inputs against the source now; (iii) rows
 // against what was recorded about them.
-import { execute, findRow, type SqlValues, selectRow, selectRows } from '../../query.js';
+import { execute, findRow, selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import { type KeyRange, rangeCondition, storedRangeCondition } from '../key-range.js';
 import { findSourceRangeEnd } from '../source-ranges.js';
 import { SLOWDOWN } from './batches.js';
-import { FOREIGN, IS_PLANNED, listUnplanned, MISSING, NEWEST_CHANGES } from './recorded-allotments.js';
+import {
+  foreign,
+  IS_PLANNED,
+  LAST_STORED,
+  type Look,
+  listUnplanned,
+  missingOrgs,
+  NEWEST_CHANGES,
+} from './recorded-allotments.js';
+import { countDifferences, type SourceDifferences } from './source-differences.js';
 
-export interface VerifyCounts {
+/** What differs from the source never blocks. */
+export interface VerifyCounts extends SourceDifferences {
   readonly checked: number;
   /** Rows that break the rule on their own stored inputs, or that are not what was recorded: blocks. */
   readonly mismatches: number;
-  /** Orgs whose inputs are no longer those stored: counted, never blocks. */
-  readonly changedSince: number;
-  /** Orgs in the source that have no allotment, are not quarantined, and wait for no worker after their sign-up. */
-  readonly appeared: number;
-  /** Allotments whose org has left the source. */
-  readonly gone: number;
 }
 
 /** Sums over all allotments of a range, as decimal text. */
@@ -106,12 +110,12 @@ from (${ROWS(within)}
 ) rows`;
 
 // The rule and what was recorded, in one pass over the range.
-const ALL_MISMATCHES = (within: string, changes: string): string => `
-with ${NEWEST_CHANGES(changes)}
+const ALL_MISMATCHES = (within: string, changes: string, look: Look): string => `
+with ${NEWEST_CHANGES(changes)}, ${LAST_STORED(within)}
 select ${SUMS},
   coalesce(array_agg(org_id::text) filter (where not coalesce(holds, false) or is_foreign), '{}') as broken,
-  ${MISSING} as missing, ${IS_PLANNED} as is_planned
-from (${ROWS(within, FOREIGN)}
+  ${missingOrgs(look)} as missing, ${IS_PLANNED} as is_planned
+from (${ROWS(within, foreign(look))}
 ) rows`;
 
 const LISTED = (within: string): string => `
@@ -120,33 +124,13 @@ from unnest(:listed::credit_rollout.org_id[]) i (id)
 left join (${ROWS(within)}
 ) rows on rows.org_id = i.id order by i.id limit :limit`;
 
-const DIFFERENCES = (storedWithin: string, sourceWithin: string): string => `
-select
-  count(*) filter (where a.org_id is not null and s.org_id is not null and (
-      (a.edition, a.paid, a.agents, a.additional_credits, a.negotiated_limit)
-        is distinct from (s.edition, s.paid, s.agents, s.additional_credits, s.negotiated_limit)
-      -- light agents that are not given are none, where the card does not count them
-      or a.light_agents is distinct from s.light_agents and not (a.light_agents = 0 and s.light_agents is null
-        and exists (select from credit_rollout.rate_cards c
-          where c.card_hash = a.rate_card and not c.light_agents_count_as_users))))::int as changed_since,
-  count(*) filter (where a.org_id is null and not exists (
-      select from credit_rollout.retired r where r.org_id = s.org_id)
-    and not exists (
-      select from credit_rollout.quarantine q
-      where q.org_id = s.org_id and (:run_id::bigint is null or q.run_id = :run_id::bigint))
-    and not exists (
-      select from credit_rollout.stale_orgs z where z.org_id = s.org_id and z.run_id = :run_id::bigint)
-    and not exists (
-      select from credit_rollout.pending_sign_ups w where w.org_id = s.org_id and w.tries < 5))::int as appeared,
-  count(*) filter (where s.org_id is null)::int as gone
-from (select * from credit_rollout.allotments a where ${storedWithin}) a
-full join (select * from credit_rollout.source_orgs o where ${sourceWithin}) s on s.org_id = a.org_id`;
-
 export interface VerifyOptions {
   /** The run whose quarantine excuses an absent allotment; null: any run's. */
   readonly runId: bigint | null;
   /** Orgs whose columns cannot be read: their inputs count as changed. */
   readonly unreadable?: readonly string[];
+  /** An index of the source proves that an id occurs once, and gives its rows in their order. */
+  readonly sourceUnique?: boolean;
 }
 
 interface RuleCounts extends RangeSums {
@@ -159,12 +143,6 @@ interface AllCounts extends RuleCounts {
   readonly isPlanned: boolean;
 }
 
-interface DifferenceCounts {
-  readonly changedSince: number;
-  readonly appeared: number;
-  readonly gone: number;
-}
-
 /** The orgs whose allotments break the rule on their own inputs, and sums. Reads allotments and cards only. */
 export function verifyRule(tx: CellTransaction, range: KeyRange): Promise<RuleCounts> {
   const all = storedRangeCondition(range, 'a.org_id');
@@ -173,23 +151,17 @@ export function verifyRule(tx: CellTransaction, range: KeyRange): Promise<RuleCo
 
 /** Compares one key range. */
 export async function verifyRange(tx: CellTransaction, range: KeyRange, options: VerifyOptions): Promise<Verified> {
-  const { runId, unreadable = [] } = options;
-  const stored = leaveOut(storedRangeCondition(range, 'a.org_id'), 'a.org_id', unreadable);
-  const source = leaveOut(rangeCondition(range, 'o.org_id'), 'o.org_id', unreadable);
+  const { runId, unreadable = [], sourceUnique = false } = options;
   const all = storedRangeCondition(range, 'a.org_id');
   const changes = rangeCondition(range, 'c.org_id');
-  const { checked, broken, missing, isPlanned, ...sums } = await selectRow<AllCounts>(
-    tx,
-    ALL_MISMATCHES(all.sql, changes.sql),
-    { ...all.values, unreadable },
-  );
+  const quick = await selectRow<AllCounts>(tx, ALL_MISMATCHES(all.sql, changes.sql, 'quick'), all.values);
+  const isSuspect = quick.broken.length + quick.missing.length > 0;
+  const { checked, broken, missing, isPlanned, ...sums } = isSuspect
+    ? await selectRow<AllCounts>(tx, ALL_MISMATCHES(all.sql, changes.sql, 'whole'), { ...all.values, unreadable })
+    : quick;
   const unplanned = isPlanned ? await listUnplanned(tx, range, unreadable) : [];
   const found = [...new Set([...broken, ...missing, ...unplanned])];
-  const { changedSince, appeared, gone } = await selectRow<DifferenceCounts>(tx, DIFFERENCES(stored.sql, source.sql), {
-    run_id: runId,
-    ...stored.values,
-    ...source.values,
-  });
+  const { changedSince, appeared, gone } = await countDifferences(tx, range, { runId, unreadable, sourceUnique });
   const counts = { checked, mismatches: found.length, changedSince: changedSince + unreadable.length, appeared, gone };
   return { ...counts, sums, broken: found };
 }
@@ -211,19 +183,6 @@ export function listMismatches(
 ): Promise<readonly Mismatch[]> {
   const { sql, values } = storedRangeCondition(range, 'a.org_id');
   return selectRows<Mismatch>(tx, LISTED(sql), { ...values, listed: broken, limit });
-}
-
-interface Condition {
-  readonly sql: string;
-  readonly values: SqlValues;
-}
-
-function leaveOut({ sql, values }: Condition, column: string, ids: readonly string[]): Condition {
-  if (ids.length === 0) return { sql, values };
-  return {
-    sql: `${sql} and not (${column} = any (:left_out::credit_rollout.org_id[]))`,
-    values: { ...values, left_out: ids },
-  };
 }
 
 /** Records what was found for a batch of a run. */

@@ -164,35 +164,33 @@ export function planFunctionsSql({ unique, usage }: PlannedSource): string {
   return `
 create function credit_rollout.plan_key_ranges(plan bigint, first_no integer, bounds credit_rollout.org_id[], card text,
   editions text[], ranks double precision[]) returns json language plpgsql
-  security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+  security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
   set extra_float_digits = 1 as $function$
 declare
   lowest credit_rollout.org_id := bounds[1];
   highest credit_rollout.org_id := bounds[cardinality(bounds)];
   inner_bounds credit_rollout.org_id[] := bounds[2:cardinality(bounds) - 1];
-  protects constant boolean := exists (select from credit_rollout.protected_orgs);
-  measured constant boolean := ${HAS_MEASURED};
-  -- the rule without history, where no org of these has one; ORDER BY and count() keep it on the index: for EXISTS
-  -- Postgres may scan the table for a match, and reads all of it where there is none
-  is_first constant boolean := (select count(*) = 0 from (
-    select from credit_rollout.allotments a
-    where (lowest is null or a.org_id >= lowest) and (highest is null or a.org_id < highest)
-    order by a.org_id limit 1) first_one);
-  -- a few comparisons with constants cost less than a search
-  in_range constant text := case when cardinality(bounds) > 5 then 'width_bucket(d.org_id, $2)'
-    else coalesce((select 'case ' || string_agg(format('when d.org_id < ($2)[%s] then %s', n, n - 1), ' ' order by n)
-      || format(' else %s end', max(n)) from generate_series(1, cardinality(bounds) - 2) n), '0') end;
-  places text;
+  protects boolean; measured boolean; is_first boolean; in_range text; places text;
   planned json;
 begin
   if cardinality(bounds) not between 2 and 17 or cardinality(editions) > 500 then
     raise exception 'at most 16 ranges and 500 editions' using errcode = 'invalid_parameter_value';
   end if;
   if plan is not null then perform credit_rollout.check_open_plan(plan, false); end if;
-  -- as constants, which is the cheapest lookup
-  select coalesce('case d.edition ' || string_agg(format('when %L then %s', e.name, e.place), ' ' order by e.place)
-      || ' else 0 end', '0') into places
-    from unnest(editions) with ordinality e (name, place);
+  -- a few comparisons with constants cost less than a search; the editions as constants, which is the cheapest lookup
+  select exists (select from credit_rollout.protected_orgs), ${HAS_MEASURED},
+      case when cardinality(bounds) > 5 then 'width_bucket(d.org_id, $2)'
+        else coalesce((select 'case '
+          || string_agg(format('when d.org_id < ($2)[%s] then %s', n, n - 1), ' ' order by n)
+          || format(' else %s end', max(n)) from generate_series(1, cardinality(bounds) - 2) n), '0') end,
+      (select coalesce('case d.edition ' || string_agg(format('when %L then %s', e.name, e.place), ' ' order by e.place)
+        || ' else 0 end', '0') from unnest(editions) with ordinality e (name, place))
+    into protects, measured, in_range, places;
+  -- the rule without history, where no org of these has one; ORDER BY and count() keep it on the index: for EXISTS
+  -- Postgres may scan the table for a match, and reads all of it where there is none. EXECUTE: bounds as constants
+  execute 'select count(*) = 0 from (select from credit_rollout.allotments a
+      where ($1 is null or a.org_id >= $1) and ($2 is null or a.org_id < $2) order by a.org_id limit 1) first_one'
+    into is_first using lowest, highest;
   execute case when measured then ${statementText(unique, { source: usage, measured: true })}
     else ${statementText(unique, { source: usage, measured: false })} end
     into planned

@@ -71,10 +71,11 @@ describe('an input that the source has changed', () => {
     expect(await asReader((tx) => verifyRange(tx, ALL, { runId: null }))).toMatchObject({ changedSince: 0 });
     await changeEveryInput(cell);
     const ids = CHANGED_ORGS.map(({ org_id }) => String(org_id));
-    expect(await asReader((tx) => verifyRange(tx, ALL, { runId: null }))).toMatchObject({
-      broken: [],
-      changedSince: ids.length,
-    });
+    for (const sourceUnique of [false, true])
+      expect(await asReader((tx) => verifyRange(tx, ALL, { runId: null, sourceUnique }))).toMatchObject({
+        broken: [],
+        changedSince: ids.length,
+      });
     const found = await asReader(async (tx) => {
       const comparison = await readComparison(tx, 'all');
       return compareRangeWithSource(tx, ALL, { ...comparison, window: 'swept' });
