@@ -37,6 +37,13 @@ test.each([
   expect((await engine.simulate({ seed: 1, schedules: 1, script: script ?? '' })).broken).toEqual([]);
 });
 
+test.each([
+  // a scheduler closes the fence; a failover loses that; another one opens it again; and the first one records the close
+  'from 6 0, wait 0 1, suspend 2 0, suspend 1 41, failOver 0 4',
+])('breaks no promise in a schedule that once did: %s', async (script) => {
+  expect((await engine.simulate({ seed: 1, schedules: 1, script })).broken).toEqual([]);
+});
+
 test('a function of a store that the model lacks breaks the schedule by its name', async () => {
   const { broken } = await engine.simulate({ seed: 1, schedules: 5, without: 'listDataCenters', shortens: false });
   expect(broken).toContain('the model has no listDataCenters');

@@ -29,11 +29,12 @@ type FenceRow = DataCenterVersion &
   AdoptedCell &
   RolloutRun &
   Pick<RequestedRollout, 'planId' | 'settings'> &
-  Pick<RolloutPosition, 'stage'>;
+  Pick<RolloutPosition, 'stage' | 'fenceConfirmedClosed'>;
 
 /**
- * Opens the fence under the row's epoch. Where the cell has seen that epoch, it takes a new one instead, and the next
- * tick opens the fence. False: another scheduler was faster, or something must be waited for.
+ * Opens the fence under the row's epoch. Where the cell has seen that epoch, or control has recorded it as closed, it
+ * takes a new one instead, and the next tick opens the fence. False: another scheduler was faster, or something must be
+ * waited for.
  */
 export async function openFence(
   context: EngineContext,
@@ -44,12 +45,17 @@ export async function openFence(
   const reading = await readCell(() => context.cells.get(row.id), { runId: null, adoption: row.adoption });
   if (reading.kind !== 'read' || row.runId === null || row.settings === null) return false;
   const { epoch: seen } = reading.fence;
-  if (row.epoch === null || row.epoch <= seen)
+  // a failover may have taken its opening and its closing away: the cell alone does not know what was closed
+  if (row.epoch === null || row.epoch <= seen || row.fenceConfirmedClosed)
     return takeNewEpoch(context, { dataCenter: row.id, seen, reason }, (tx, epoch) =>
       transitionDataCenter(tx, row, { epoch, fenceConfirmedClosed: false }),
     );
   const { runId } = row;
   const ofUndo = row.stage === 'undoing';
+  // whoever has closed it before a failover, and did not record that, comes too late from here on
+  const change = { fenceConfirmedClosed: false } as const;
+  if (!(await context.control.inTransaction((tx) => transitionDataCenter(tx, row, change)))) return false;
+  // in a transaction of its own: control seals only what is committed
   const seal = await context.control.inTransaction((tx) => (ofUndo ? sealUndo(tx, runId) : sealRun(tx, runId)));
   if (seal === undefined) return false;
   await endForgottenRuns(context, row.id);
