@@ -12,7 +12,7 @@ export interface SourceDifferences {
   readonly gone: number;
 }
 
-export interface DifferencesOptions {
+interface DifferencesOptions {
   /** The run whose quarantine excuses an absent allotment; null: any run's. */
   readonly runId: bigint | null;
   /** Orgs whose columns cannot be read. */
