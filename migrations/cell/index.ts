@@ -34,6 +34,7 @@ import { bindNames, checkRates, guardFloors, recordWorkerLogins, sealGateAnswers
 import { type CellSchemaOptions, createIdentity, protectRates } from './identity.js';
 import { checkCellInstants, endRunsOnce } from './instants.js';
 import { keepBatches } from './kept-batches.js';
+import { listKeysAlone } from './keys-alone.js';
 import { refuseUnknownOrgs } from './known-orgs.js';
 import { announceLatches } from './latch.js';
 import { keepLeftOut } from './left-out.js';
@@ -231,5 +232,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     recordChangesTogether,
     keepAuditHeads,
     readPlannedFalls,
+    listKeysAlone,
   ];
 }

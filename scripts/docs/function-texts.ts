@@ -125,6 +125,10 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   reads_source: 'whether our views still read what has the name of the source',
   decided_stored: 'the rule for one org, with its allotment: for the change feed, which asks for one after the other',
   list_updated: 'orgs by their `updated_at`, the newest first: for the change feed, where the source has that column',
+  list_keys: 'ids of a range without the rest of their rows: for where the view fails for an org, whatever is read',
+  list_updated_keys:
+    'the ids that `list_updated` would give, without the rest of their rows; null where there are too many',
+  note_key: 'a condition that is never true and notes the ids it is asked about; only for `list_keys`',
   measure_look: 'how long `list_updated` takes, in ms; for `init` and `doctor`',
   measure_one_org: 'how long reading the source takes for one org, or for a list of so many, in ms; for `init`',
   check_reversed_cutover: 'trigger of `reversals`: a seal takes back the cut-over that it names',

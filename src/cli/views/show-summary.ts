@@ -27,7 +27,7 @@ export function showSummary(
     ...indent(table.titles).map((line) => paint(line, 'bold')),
     ...rows,
     ...indent(describeLeftOut(table.leftOut, width - 2)),
-    LEGEND,
+    shown.some(isUndo) ? UNDO_LEGEND : LEGEND,
     '',
     ...indent(credits).map((line, index) => (index === 0 ? paint(line, 'bold') : line)),
     CREDITS_LEGEND,
@@ -35,8 +35,11 @@ export function showSummary(
   ].join('\n');
 }
 
-const LEGEND =
-  '  FALLS: orgs whose number would fall; they keep it until the nightly run.\n  WRONG: allotments that break the rule, as the verification found.';
+const isUndo = ({ stage }: Pick<DataCenterStatus, 'stage'>): boolean => stage === 'undoing' || stage === 'undone';
+
+const WRONG_LEGEND = '  WRONG: allotments that break the rule, as the verification found.';
+const LEGEND = `  FALLS: orgs whose number would fall; they keep it until the nightly run.\n${WRONG_LEGEND}`;
+const UNDO_LEGEND = `  FALLS: orgs whose number would fall in the nightly run, or fell by the undo.\n${WRONG_LEGEND}`;
 const CREDITS_LEGEND = '  LEGACY KEPT: orgs whose old number is the higher one. CREDITS: a day, of all allotments.';
 
 const COLUMNS = [
@@ -81,7 +84,8 @@ function toRow(dc: DataCenterStatus): readonly string[] {
     nameWord(dc),
     showCount(progress.orgsDone),
     showCount(progress.inserted + progress.raised),
-    showCount(progress.unchanged - progress.falls),
+    // a run leaves them as they are for the night; an undo writes them
+    showCount(isUndo(dc) ? progress.unchanged : progress.unchanged - progress.falls),
     showCount(progress.falls),
     showCount(progress.quarantined),
     showCount(progress.mismatches),

@@ -121,7 +121,10 @@ function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
           }
         : { kind: 'wake_workers', job: 'detect', want: 1, epoch, reason: 'drift is to be found' },
     ],
-    holds: [...workHolds(dc, cell, run), createHold('maintenance', byWaiting('it ends by itself'), open.kind)],
+    holds: [
+      ...workHolds(dc, cell, run),
+      createHold('maintenance', byWaiting('it ends by itself; pause holds it'), open.kind),
+    ],
   };
 }
 

@@ -6,7 +6,7 @@ export const MEASURED_LIST = 16;
 /** How long reading the source takes, in ms; null: not measured. */
 export interface ReadTimes {
   readonly oneOrgMs: number | null;
-  /** Of a list of so many; only where one org takes long. */
+  /** Of a list of so many; only where one org takes long, or the list does. */
   readonly orgListMs: number | null;
 }
 
@@ -25,6 +25,20 @@ export function nameReading({ oneOrgMs, orgListMs }: ReadTimes): 'alone' | 'list
   return orgListMs <= TOGETHER * oneOrgMs ? 'together' : 'lists';
 }
 
+/** A list takes much longer than each of its orgs alone: a key reaches the inside of the view, and a list does not. */
+const WHOLE_MS = 200;
+const OVER_EACH = 2;
+
+/** Whether the view is computed as a whole for a list or a range, whatever it takes for one org. */
+export function isWholeForMany(times: ReadTimes): boolean {
+  const { oneOrgMs, orgListMs } = times;
+  if (nameReading(times) === 'together') return true;
+  if (oneOrgMs === null || orgListMs === null) return false;
+  return orgListMs >= WHOLE_MS && orgListMs > OVER_EACH * MEASURED_LIST * oneOrgMs;
+}
+
 /** What a read of some orgs takes however few they are, in ms: where the view is computed as a whole for each. */
-export const fixedReadMs = (times: ReadTimes): number =>
-  nameReading(times) === 'together' ? (times.oneOrgMs ?? 0) : 0;
+export function fixedReadMs(times: ReadTimes): number {
+  if (nameReading(times) === 'together') return times.oneOrgMs ?? 0;
+  return isWholeForMany(times) ? (times.orgListMs ?? 0) : 0;
+}

@@ -2,7 +2,13 @@
 // runs with the rights of the reader. Shows no org.
 import type { CellDatabase, CellRole } from '../../stores/cell/cell-database.js';
 import { readSourceAs } from '../../stores/cell/setup/read-source-as.js';
-import { findSomeOrg, listOtherReaders, type OtherReader, readOneOrg } from '../../stores/cell/setup/view-grants.js';
+import {
+  findSomeOrg,
+  listOtherReaders,
+  listVolatileCode,
+  type OtherReader,
+  readOneOrg,
+} from '../../stores/cell/setup/view-grants.js';
 import { explainViewGrants } from '../setup/view-grants.js';
 import type { OpenCell } from './check-cell.js';
 import { readAs } from './check-source.js';
@@ -21,12 +27,21 @@ export async function checkViewCode(
   record: FindingRecorder,
 ): Promise<readonly Finding[]> {
   try {
-    return [record.ok(await readAsEach(cell))];
+    return [record.ok(await readAsEach(cell)), ...(await findVolatileCode(cell, record))];
   } catch (error) {
     const denied = await explainViewGrants(cell, error);
     if (denied !== undefined) throw denied;
     return [];
   }
+}
+
+/** An org for which such a function fails is set aside alone, as any other, but each reading of ids runs it too. */
+async function findVolatileCode(cell: CellDatabase, record: FindingRecorder): Promise<readonly Finding[]> {
+  const called = await cell.asOwner(listVolatileCode);
+  if (called.length === 0) return [];
+  const found = `Postgres runs a VOLATILE function for every row, whatever is read of it: ${called.join(', ')}`;
+  const statements = called.map((name) => `ALTER FUNCTION ${name} STABLE;`).join(' ');
+  return [record.warning(found, `If it changes nothing, as a function of a view should, run: ${statements}`)];
 }
 
 async function readAsEach(cell: CellDatabase): Promise<string> {

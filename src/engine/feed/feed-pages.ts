@@ -1,6 +1,6 @@
 // The pages of the change feed, each one transaction: a search by updated_at, recorded edits, and orgs by their ids.
 // Each asks under the fence's lock whether it may write, and keeps in the cell how far it came.
-import { MAX_LISTED, sortEdits } from '../../domain/feed/sort-edits.js';
+import { MAX_LISTED, sortEdits, type UpdatedOrg } from '../../domain/feed/sort-edits.js';
 import type { Clock } from '../../kernel/clock.js';
 import { lockFenceShared } from '../../stores/cell/batch/fence.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
@@ -10,13 +10,14 @@ import {
   addBulk,
   beginReading,
   listUpdated,
+  listUpdatedKeys,
   type Reading,
   readBulkPage,
   saveBulkPage,
   saveReading,
   saveReadPast,
 } from '../../stores/cell/feed/updated-orgs.js';
-import { classifyFailure } from '../../stores/postgres-failure.js';
+import { classifyFailure, isRowFailure } from '../../stores/postgres-failure.js';
 import { raiseOrgs } from './raise-orgs.js';
 
 /** Edits cannot be seen in this cell, nothing may be written now, or another worker reads. */
@@ -135,31 +136,64 @@ async function takeUpdates(
 ): Promise<FeedPage> {
   const reading = await beginReading(tx, feed.at);
   const readTime = startTimer(context.clock);
-  const found = await listUpdates(tx, reading, feed.at);
+  const found = await listUpdates(tx, reading, { at: feed.at, act });
+  if (found.kind === 'keys') return queueKeys(tx, feed, reading, { ids: found.ids, lookMs: readTime() });
+  const { orgs } = found;
   const lookMs = readTime();
-  const queue = found.length > limit && (await isQueueFull(tx)) ? 'full' : 'open';
-  const { first, queued, bulk, readPast } = sortEdits(found, { pageSize: limit, queue });
+  const queue = orgs.length > limit && (await isQueueFull(tx)) ? 'full' : 'open';
+  const { first, queued, bulk, readPast } = sortEdits(orgs, { pageSize: limit, queue });
   const page = act === 'raise' ? await raise(context, tx, feed, first) : { raised: 0, tookMs: 0 };
   // the newest last: they are taken first
   await queueEdits(tx, act === 'queue' ? [...queued, ...first] : queued);
   if (bulk !== null) await addBulk(tx, { from: bulk.from ?? reading.from, to: bulk.to });
   if (readPast !== null) await saveReadPast(tx, readPast);
-  const when = found.length > 0 || reading.ended ? 'now' : 'seldom';
+  const when = orgs.length > 0 || reading.ended ? 'now' : 'seldom';
   await saveReading(tx, reading, { at: feed.at, lookMs, when });
   if (feed.failure !== null) await saveFeedFailure(tx, null);
   return {
     ...page,
-    read: found.length,
+    read: orgs.length,
     queued: feed.queued || queued.length > 0 || act === 'queue',
     bulk: feed.bulk || bulk !== null,
   };
 }
 
+type Listed =
+  | { readonly kind: 'orgs'; readonly orgs: readonly UpdatedOrg[] }
+  /** The view fails for one of them, whatever is read of it. */
+  | { readonly kind: 'keys'; readonly ids: readonly string[] };
+
 // `init` and `doctor` measure the same statement
-const listUpdates = (tx: CellTransaction, reading: Reading, at: string): ReturnType<typeof listUpdated> =>
-  listUpdated(tx, reading, { at, limit: MAX_LISTED + 1 }).catch((cause: unknown) => {
-    throw classifyFailure(cause).kind === 'too_slow' ? new SearchTooSlow('updates', cause) : cause;
-  });
+async function listUpdates(
+  tx: CellTransaction,
+  reading: Reading,
+  { at, act }: Pick<PageOptions, 'act'> & { readonly at: string },
+): Promise<Listed> {
+  const list = (of: CellTransaction): Promise<readonly UpdatedOrg[]> =>
+    listUpdated(of, reading, { at, limit: MAX_LISTED + 1 });
+  try {
+    // where an org stops the search, one that fails must not end the transaction
+    return { kind: 'orgs', orgs: await (act === 'queue' ? tx.transaction(list) : list(tx)) };
+  } catch (cause) {
+    if (classifyFailure(cause).kind === 'too_slow' && !isRowFailure(cause)) throw new SearchTooSlow('updates', cause);
+    const ids = act === 'queue' && isRowFailure(cause) ? await listUpdatedKeys(tx, reading, at) : undefined;
+    if (ids === undefined) throw cause;
+    return { kind: 'keys', ids };
+  }
+}
+
+/** All of them wait among the recorded edits, where the one that fails is found. */
+async function queueKeys(
+  tx: CellTransaction,
+  feed: Feed,
+  reading: Reading,
+  { ids, lookMs }: { readonly ids: readonly string[]; readonly lookMs: number },
+): Promise<FeedPage> {
+  await queueEdits(tx, ids);
+  await saveReading(tx, reading, { at: feed.at, lookMs, when: 'now' });
+  if (feed.failure !== null) await saveFeedFailure(tx, null);
+  return { raised: 0, tookMs: 0, read: ids.length, queued: true, bulk: feed.bulk };
+}
 
 type QueueOptions = PageOptions & { readonly from: 'newest' | 'oldest' };
 
@@ -189,9 +223,11 @@ export function readBulk(context: PageContext, { limit, act }: PageOptions): Pro
   return context.cell.inTransaction('worker', async (tx) => {
     const feed = await enterFeed(tx);
     if (!feed.bulk) return { read: 0, raised: 0, tookMs: 0, queued: feed.queued, bulk: false };
-    const { orgIds, last } = await readBulkPage(tx, limit).catch((cause: unknown) => {
-      throw classifyFailure(cause).kind === 'too_slow' ? new SearchTooSlow('bulk', cause) : cause;
-    });
+    const { orgIds, last } = await readBulkPage(tx, limit, act === 'queue' ? 'careful' : 'quick').catch(
+      (cause: unknown) => {
+        throw classifyFailure(cause).kind === 'too_slow' ? new SearchTooSlow('bulk', cause) : cause;
+      },
+    );
     const page = act === 'raise' ? await raise(context, tx, feed, orgIds) : { raised: 0, tookMs: 0 };
     if (act === 'queue') await queueEdits(tx, orgIds);
     const bulk = await saveBulkPage(tx, { last });

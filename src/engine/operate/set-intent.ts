@@ -6,7 +6,7 @@ import { adviseFitting } from '../../domain/rollout/fitting-verbs.js';
 import { decidePauseEnd, type PauseEnd } from '../../domain/rollout/pause-end.js';
 import type { PauseReading } from '../../domain/rollout/snapshot.js';
 import { type Intent, RESTING_STAGES, SLOT_STAGES, type Stage } from '../../domain/rollout/stage.js';
-import type { Advice } from '../../kernel/advice.js';
+import { type Advice, advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { listFenceHolders } from '../../stores/cell/batch/fence.js';
 import type { LockHolder } from '../../stores/cell/lock-holders.js';
@@ -185,7 +185,8 @@ function rejectUnfit(row: FitRow, intent: Intent): void {
 
 /** A nightly run, a reconciliation or a sweep is no rollout: nothing of it is taken back, and the next one follows. */
 const adviseEndOfMaintenance = (row: FitRow): Advice => [
-  'What runs there at night, on request or after the cut-over is stopped by pause, and goes on after resume. ',
+  ...advise`No command ends what runs there at night, on request or after the cut-over; it ends by itself. \
+This holds it until you resume it: ${command`pause --dc ${row.id}`} `,
   ...adviseFitting(row.id, row),
 ];
 

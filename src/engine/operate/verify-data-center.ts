@@ -100,7 +100,7 @@ async function verifyPart(
     cell.inTransaction(
       'reader',
       async (tx) => {
-        const range = { lowerId, upperId: await findRangeEnd(tx, lowerId, ORGS_PER_READ) };
+        const range = { lowerId, upperId: await findRangeEnd(tx, lowerId, { size: ORGS_PER_READ, mode: reading }) };
         const unreadable = reading === 'careful' ? await listUnreadable(tx, range) : [];
         const { sums: _, broken, ...counts } = await verifyRange(tx, range, { runId: null, unreadable, sourceUnique });
         const isListed = broken.length > 0 && limit > 0;

@@ -148,7 +148,7 @@ async function applyOverride(
 
 /** The independent verification must accept the row, and the rule must leave it as it is. */
 async function assertVerified(tx: CellTransaction, dataCenter: string, orgId: string): Promise<void> {
-  const range = { lowerId: orgId, upperId: await findRangeEnd(tx, orgId, 1) };
+  const range = { lowerId: orgId, upperId: await findRangeEnd(tx, orgId, { size: 1, mode: 'careful' }) };
   const { broken } = await verifyRule(tx, range);
   if (broken.length > 0)
     throw new RolloutError('verification_mismatch', {

@@ -112,7 +112,8 @@ async function planOnce(
     // first: a full disk must end this before the other connections have committed what they stored
     if (hooks.saveOrgs) await exportOrgs(tx, question.card.hash, hooks.saveOrgs);
     const recent = await readRecentBatches(tx);
-    const cursor = createRangeCursor(sizeOf(question, recent, fixedReadMs(await readReadTimes(tx))));
+    const size = sizeOf(question, recent, fixedReadMs(await readReadTimes(tx)));
+    const cursor = createRangeCursor(size, { clock: context.clock, mode: readMode.kind });
     const reading = { cell, question, hooks, readMode, planId, snapshot, cursor, clock: context.clock };
     const collected = await readRanges(tx, reading);
     const planningMs = context.clock.now().getTime() - started;

@@ -1,7 +1,7 @@
 // Plans on several connections at once, all in one snapshot. The first connection's transaction commits last: until
 // then nothing that the others stored belongs to a plan.
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
-import { joinSnapshot, type PlanAccess, waitForOthers } from '../../stores/cell/plan/planning.js';
+import { joinSnapshot, type PlanAccess } from '../../stores/cell/plan/planning.js';
 
 export interface ParallelPlanning {
   readonly cell: CellDatabase;
@@ -27,7 +27,6 @@ export async function planInParallel(
   const run = async (lane: CellTransaction): Promise<void> => {
     try {
       await work(lane);
-      if (count > 1) await waitForOthers(lane);
     } catch (error) {
       close();
       throw error;

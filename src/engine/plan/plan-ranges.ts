@@ -59,7 +59,8 @@ export const isUnreadable = ({ orgs, unreadable }: PlanCollection, least: number
 async function planPieces(tx: CellTransaction, scan: Scan, range: KeyRange, size: number): Promise<void> {
   let { lowerId } = range;
   for (let isLast = false; !isLast; ) {
-    const end: string | null = await findSourceRangeEnd(tx, lowerId, size, range.upperId);
+    const { upperId } = range;
+    const end: string | null = await findSourceRangeEnd(tx, lowerId, { size, upperId, mode: 'careful' });
     isLast = end === null;
     await planRangeByRange(tx, scan, { lowerId, upperId: end ?? range.upperId }, size);
     lowerId = end;

@@ -1,9 +1,10 @@
 // Cuts a cell's source into consecutive ranges that cover every possible id, for connections that take them
 // concurrently.
 import { type BatchSize, CHOSEN_SIZES, type MeasuredBatch } from '../../domain/plan/batch-size.js';
+import type { Clock } from '../../kernel/clock.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import type { KeyRange } from '../../stores/cell/key-range.js';
-import { listSourceRangeEnds } from '../../stores/cell/source-ranges.js';
+import { listSourceRangeEnds, type SourceReadMode } from '../../stores/cell/source-ranges.js';
 
 export interface RangeCursor {
   /** The next consecutive ranges, cut on the taker's transaction; empty: there are none, or the cursor is closed. */
@@ -42,8 +43,14 @@ const countAtOnce = (orgs: number): number =>
 /** How many ends of ranges are read together, and of those that are planned to measure. */
 const CUT_AT_ONCE = { sized: 12, sample: 2 } as const;
 
+/** Reading them takes no longer than this: of a view that is computed as a whole each takes as long as all orgs. */
+const CUT_MS = 5_000;
+
 /** Ranges of a size that is given, or chosen by the first ones. All takers must see one snapshot, or ranges overlap. */
-export function createRangeCursor(given: BatchSize | SizeChoice): RangeCursor {
+export function createRangeCursor(
+  given: BatchSize | SizeChoice,
+  { clock, mode = 'quick' }: { readonly clock: Clock; readonly mode?: SourceReadMode },
+): RangeCursor {
   const planned: MeasuredBatch[] = [];
   let sized = 'orgs' in given ? given : undefined;
   const sample: BatchSize = {
@@ -58,11 +65,16 @@ export function createRangeCursor(given: BatchSize | SizeChoice): RangeCursor {
   let ranges = 0;
   let turn: Promise<unknown> = Promise.resolve();
   let takes = 0;
+  let most = Number.POSITIVE_INFINITY;
   const cut = async (tx: CellTransaction): Promise<readonly KeyRange[]> => {
     if (ended || closed) return [];
     const from = lowerId;
     const size = sized?.orgs ?? sample.orgs;
-    const ends = await listSourceRangeEnds(tx, from, { size, limit: CUT_AT_ONCE[sized ? 'sized' : 'sample'] });
+    const limit = Math.min(CUT_AT_ONCE[sized ? 'sized' : 'sample'], most);
+    const began = clock.now().getTime();
+    const ends = await listSourceRangeEnds(tx, from, { size, limit, mode });
+    const eachMs = Math.max(1, clock.now().getTime() - began) / limit;
+    most = Math.max(1, Math.floor(CUT_MS / eachMs));
     lowerId = ends.at(-1) ?? null;
     ended = lowerId === null;
     return ends.map((upperId, n) => ({ lowerId: n === 0 ? from : (ends[n - 1] ?? null), upperId }));

@@ -150,7 +150,7 @@ async function detectNext(tx: CellTransaction, run: OpenRun, search: Search): Pr
   if (detection === undefined) return 'busy';
   if (detection.state === 'ended') return finish(tx, run);
   const comparison = await readComparison(tx, run.kind === 'sweep' ? 'missing' : 'all');
-  const range = await findNextRange(tx, comparison, detection.nextId, search.size);
+  const range = await findNextRange(tx, comparison, detection.nextId, search);
   const unreadable = search.mode === 'careful' ? await listUnreadable(tx, range) : [];
   const { candidates, orgs, allotments } = await compareRangeWithSource(tx, range, comparison, unreadable);
   if (candidates.length > CANDIDATES && search.size > CANDIDATES) return 'too_many';
@@ -168,9 +168,9 @@ async function findNextRange(
   tx: CellTransaction,
   { kind }: Comparison,
   lowerId: string | null,
-  size: number,
+  { size, mode }: Search,
 ): Promise<ComparedRange> {
-  const inSource = await findSourceRangeEnd(tx, lowerId, size);
+  const inSource = await findSourceRangeEnd(tx, lowerId, { size, mode });
   if (kind === 'missing') return { lowerId, upperId: inSource };
   if (inSource !== null && size === RANGE) return { lowerId, upperId: inSource, orgs: size };
   return { lowerId, upperId: await findEndBefore(tx, lowerId, size, inSource) };

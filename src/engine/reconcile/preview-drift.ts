@@ -120,7 +120,8 @@ interface RangeQuestion {
 /** Where the next range begins. */
 async function readRange(tx: CellTransaction, question: RangeQuestion): Promise<string | null> {
   const { lowerId, comparison, mode, found } = question;
-  const range = { lowerId, upperId: await findRangeEnd(tx, lowerId, mode === 'quick' ? RANGE : 2_000) };
+  const size = mode === 'quick' ? RANGE : 2_000;
+  const range = { lowerId, upperId: await findRangeEnd(tx, lowerId, { size, mode }) };
   const unreadable = mode === 'careful' ? await listUnreadable(tx, range) : [];
   const { candidates, orgs, allotments } = await compareRangeWithSource(tx, range, comparison, unreadable);
   found.orgs += orgs + unreadable.length;

@@ -1,7 +1,7 @@
 // `init` of one cell: creates or upgrades our schema. Rejects what cannot work before it changes anything.
 import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
-import { nameReading } from '../../domain/source/read-times.js';
+import { isWholeForMany, nameReading } from '../../domain/source/read-times.js';
 import { canBeLong, checkSourceColumns, orgIdType } from '../../domain/source/source-contract.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { assertTimelineReadable } from '../../stores/cell/batch/fence.js';
@@ -111,7 +111,8 @@ async function makeCell(cell: CellDatabase, options: InitCellOptions): Promise<I
   await runStatements(cell);
   const oneOrgMs = await measureAfterInit(cell, measureOneOrg);
   const quick = nameReading({ oneOrgMs, orgListMs: null }) === 'alone';
-  const orgListMs = quick ? null : await measureAfterInit(cell, (tx, limitMs) => measureOrgList(tx, limitMs));
+  const listMs = await measureAfterInit(cell, (tx, limitMs) => measureOrgList(tx, limitMs));
+  const orgListMs = quick && !isWholeForMany({ oneOrgMs, orgListMs: listMs }) ? null : listMs;
   const lookMs = await measureAfterInit(cell, measureSearch);
   await cell.asOwner(async (tx) => {
     await saveReadTimes(tx, { oneOrgMs, orgListMs });

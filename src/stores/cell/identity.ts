@@ -14,6 +14,8 @@ const FACTS = `select current_database() as database_name, pg_is_in_recovery() a
   exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname = 'credit_rollout' and c.relname = 'cell' and c.relkind = 'r') as initialised`;
 
+const IDENTITY_FUNCTIONS = 'pg_control_system() or pg_is_in_recovery()';
+
 const RECORDED = 'select data_center, system_identifier, database_name from credit_rollout.cell';
 
 /** As a role: what each of its connections asks. */
@@ -30,7 +32,7 @@ export async function assertCellIdentity(
   dataCenter: string,
   place: 'as_recorded' | 'wherever' = 'as_recorded',
 ): Promise<void> {
-  const [facts] = await askServer('pg_control_system()', () => query(FACTS));
+  const [facts] = await askServer(IDENTITY_FUNCTIONS, () => query(FACTS));
   if (facts?.standby === true)
     throw new RolloutError('cell_is_standby', {
       message:
@@ -83,11 +85,13 @@ export interface ServerFacts {
 }
 
 export async function readServerFacts(tx: CellTransaction): Promise<ServerFacts> {
-  return selectRow<ServerFacts>(
-    tx,
-    `${FACTS}, current_setting('synchronous_commit') as synchronous_commit,
-       current_setting('transaction_read_only') = 'on' as read_only, current_setting('server_encoding') as encoding,
-       clock_timestamp() as now`,
+  return askServer(IDENTITY_FUNCTIONS, () =>
+    selectRow<ServerFacts>(
+      tx,
+      `${FACTS}, current_setting('synchronous_commit') as synchronous_commit,
+         current_setting('transaction_read_only') = 'on' as read_only, current_setting('server_encoding') as encoding,
+         clock_timestamp() as now`,
+    ),
   );
 }
 

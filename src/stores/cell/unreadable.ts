@@ -4,6 +4,7 @@ import { isRowFailure } from '../postgres-failure.js';
 import { findRow, selectRow, selectRows } from '../query.js';
 import type { CellTransaction } from './cell-database.js';
 import { type KeyRange, rangeCondition } from './key-range.js';
+import { type Keys, listKeys } from './source-ranges.js';
 
 // every column that a decision or a verification reads
 export const READ_COLUMNS = 'edition, paid, agents, light_agents, additional_credits, negotiated_limit, created_at';
@@ -55,11 +56,22 @@ export const SAMPLED_ORGS = { sql: OF_SOURCE, values: { most: PROBES } } as cons
 export async function isSourceBroken(tx: CellTransaction, runId: bigint): Promise<boolean> {
   type Probe = { readonly id: string };
   const ofRun = await selectRows<Probe>(tx, OF_RUN, { run_id: runId, most: PROBES });
-  const probes = ofRun.length < ALIKE.leastOfSource ? await selectRows<Probe>(tx, OF_SOURCE, { most: PROBES }) : ofRun;
+  const probes = ofRun.length < ALIKE.leastOfSource ? await sampleSource(tx) : ofRun;
   if (probes.length < ALIKE.leastOfSource) return false;
   for (const { id } of probes) if (await isReadable(tx, { lowerId: null, upperId: null, onlyIds: [id] })) return false;
   return true;
 }
+
+const sampleSource = (tx: CellTransaction): Promise<readonly { readonly id: string }[]> =>
+  readOrByKeys(
+    tx,
+    { lowerId: null, upperId: null },
+    (nested) => selectRows<{ readonly id: string }>(nested, OF_SOURCE, { most: PROBES }),
+    ({ ids }) =>
+      Array.from({ length: Math.min(PROBES, ids.length) }, (_, n) => ({
+        id: ids[Math.floor((n * ids.length) / Math.min(PROBES, ids.length))] ?? '',
+      })),
+  );
 
 async function readRange(tx: CellTransaction, range: KeyRange): Promise<void> {
   const { sql, values } = rangeCondition(range);
@@ -80,23 +92,49 @@ async function isReadable(tx: CellTransaction, range: KeyRange): Promise<boolean
 /** An id that divides the range into two smaller ones; undefined when the range holds one id. */
 async function findMiddle(tx: CellTransaction, range: KeyRange): Promise<string | undefined> {
   const { sql, values } = rangeCondition(range);
-  const middle = await findRow<{ readonly orgId: string }>(
+  return readOrByKeys(
     tx,
-    `select org_id::text from (select distinct org_id from credit_rollout.source_orgs where ${sql}) ids
-     order by ids.org_id
-     offset (select count(distinct org_id) / 2 from credit_rollout.source_orgs where ${sql}) limit 1`,
-    values,
+    range,
+    async (nested) => {
+      const middle = await findRow<{ readonly orgId: string }>(
+        nested,
+        `select org_id::text from (select distinct org_id from credit_rollout.source_orgs where ${sql}) ids
+         order by ids.org_id
+         offset (select count(distinct org_id) / 2 from credit_rollout.source_orgs where ${sql}) limit 1`,
+        values,
+      );
+      const [first] = await readIds(nested, range, 1);
+      return middle?.orgId === first ? undefined : middle?.orgId;
+    },
+    ({ ids }) => (ids.length < 2 ? undefined : ids[Math.floor(ids.length / 2)]),
   );
-  const [first] = await listIds(tx, range, 1);
-  return middle?.orgId === first ? undefined : middle?.orgId;
 }
 
 /** The orgs of a range. */
-export async function listIds(
+export const listIds = (tx: CellTransaction, range: KeyRange): Promise<readonly string[]> =>
+  readOrByKeys(
+    tx,
+    range,
+    (nested) => readIds(nested, range),
+    ({ ids }) => ids,
+  );
+
+/** What `read` finds; where not even ids can be read, what is chosen of them alone. */
+async function readOrByKeys<T>(
   tx: CellTransaction,
   range: KeyRange,
-  limit: number | null = null,
-): Promise<readonly string[]> {
+  read: (nested: CellTransaction) => Promise<T>,
+  choose: (keys: Keys) => T,
+): Promise<T> {
+  try {
+    return await tx.transaction(read);
+  } catch (error) {
+    if (!isRowFailure(error)) throw error;
+    return choose(await listKeys(tx, range));
+  }
+}
+
+async function readIds(tx: CellTransaction, range: KeyRange, limit: number | null = null): Promise<readonly string[]> {
   const { sql, values } = rangeCondition(range);
   const rows = await selectRows<{ readonly id: string }>(
     tx,

@@ -41,7 +41,7 @@ test.each([
     'agents',
     ', pg_sleep(2.1)',
     [2_100, 2_100],
-    ['error', `${WHOLE}. A batch may take 2 s: a rollout would be held`],
+    ['error', `${WHOLE}. A batch may take 2 s: a rollout would fail .batch_too_slow.`],
   ],
   [
     'what each org costs',

@@ -95,3 +95,22 @@ test('doctor names what one role lacks, and what the product lacks', async () =>
   await cell.sql(`grant select on app.extra to ${planner}; revoke select on app.extra from ${product}`);
   expect(await found()).toMatchObject([{ fix: [`As their owner run: GRANT SELECT ON app.extra TO ${product};`] }]);
 });
+
+test('doctor names a VOLATILE function of the view or of one below, and what makes it STABLE', async () => {
+  const cell = await makeCell({ init: 'left', orgs: [{ org_id: 7 }] });
+  await cell.sql(`alter table public.orgs rename to org_rows;
+    create function public.as_is(given bigint) returns bigint language plpgsql as $$ begin return given; end $$;
+    create function public.left_alone(given bigint) returns bigint language plpgsql stable as $$ begin return given; end $$;
+    create view public.inner_orgs as select org_id, edition, paid, public.as_is(agents) as agents, light_agents,
+      public.left_alone(additional_credits) as additional_credits, legacy_limit, created_at from public.org_rows;
+    create view public.orgs as select * from public.inner_orgs`);
+  await letOwnerRead(cell.sql, cell.dataCenter.id);
+  await cell.init();
+  const statement = 'ALTER FUNCTION public.as_is(given bigint) STABLE;';
+  const [found] = (await problemsOf(cell)).filter(({ check }) => check === 'view code');
+  expect(found).toMatchObject({ level: 'warning', found: expect.stringContaining('public.as_is(given bigint)') });
+  expect(String(found?.fix)).toContain(statement);
+  expect(String(found?.found)).not.toContain('left_alone');
+  await cell.sql(statement);
+  expect((await problemsOf(cell)).filter(({ check }) => check === 'view code')).toEqual([]);
+});

@@ -31,7 +31,9 @@ const setReadOnly = async ({ sql, database }: Pick<TestCell, 'sql' | 'database'>
 describe('a server that does not tell its timeline', () => {
   const refused = {
     code: 'server_unsupported',
-    message: expect.stringContaining('refuses pg_walfile_name(pg_current_wal_insert_lsn()) (SQLSTATE 55000)'),
+    message: expect.stringContaining(
+      'refuses pg_walfile_name(pg_current_wal_insert_lsn()) or pg_postmaster_start_time() (SQLSTATE 55000)',
+    ),
   };
 
   test('is rejected by init before it makes anything', async () => {

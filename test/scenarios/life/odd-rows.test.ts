@@ -9,7 +9,7 @@ import { openFeed } from '../../engine/feed/feed-cell.js';
 import { applyAll, applyCanary, openRun, type TestCell, type TestOrg } from '../../support/cell.js';
 import { one, outcomes } from './many-orgs.js';
 import { createLife, runNight } from './night.js';
-import { createOddCell, makeOdd } from './odd-rows.js';
+import { createOddCell, makeOdd, type SHAPES } from './odd-rows.js';
 
 const dropped: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -18,8 +18,8 @@ afterEach(async () => {
 
 const ORGS = 320;
 
-async function makeCell(others: readonly TestOrg[] = [], orgs = ORGS): Promise<TestCell> {
-  const cell = await createOddCell(orgs, others);
+async function makeCell(others: readonly TestOrg[] = [], orgs = ORGS, shape?: keyof typeof SHAPES): Promise<TestCell> {
+  const cell = await createOddCell(orgs, others, shape);
   dropped.push(cell.drop);
   return cell;
 }

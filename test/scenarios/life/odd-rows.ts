@@ -26,7 +26,7 @@ const WAYS = {
   raised_check: `raise exception 'odd' using errcode = '23514';`,
   raised_made_up: `raise exception 'odd' using errcode = 'ABCDE';`,
 } as const;
-const ODD_WAYS = Object.keys(WAYS);
+const ODD_WAYS = Object.keys(WAYS) as readonly (keyof typeof WAYS)[];
 
 const COLUMNS = [
   ['edition', 'text'],
@@ -38,8 +38,20 @@ const COLUMNS = [
   ['created_at', 'timestamptz'],
 ] as const;
 
+/** Where an odd row stops the view: in a column that somebody reads, or wherever its id is read. */
+export const SHAPES = {
+  column: '',
+  volatile: '',
+  from: 'cross join lateral public.odd(r.odd) f',
+  where: `where coalesce(public.odd(r.odd), '') <> 'left out'`,
+} as const;
+
 /** Reading `odd_column` of an org fails in its way `odd`, where it has one. */
-export async function createOddCell(orgs: number, others: readonly TestOrg[]): Promise<TestCell> {
+export async function createOddCell(
+  orgs: number,
+  others: readonly TestOrg[],
+  shape: keyof typeof SHAPES = 'column',
+): Promise<TestCell> {
   const cell = await createTestCell({ view: true });
   await fillCell(cell, orgs);
   await cell.insertOrgs(...others);
@@ -50,22 +62,27 @@ export async function createOddCell(orgs: number, others: readonly TestOrg[]): P
   await cell.sql(`create domain public.seats as bigint check (value >= 0);
     create domain public.account as bigint not null;
     alter table public.org_rows add odd text, add odd_column text;
-    create function public.odd(given text) returns text language plpgsql stable as
+    create function public.odd(given text) returns text language plpgsql ${shape === 'volatile' ? 'volatile' : 'stable'} as
       $$ declare found text; begin ${branches.join('\n')} return found; end $$;
     create or replace view public.orgs as
-      select org_id, ${columns.join(', ')}, updated_at, peak_credits from public.org_rows`);
+      select org_id, ${columns.join(', ')}, updated_at, peak_credits from public.org_rows r ${SHAPES[shape]}`);
   await letOwnerRead(cell.sql, cell.dataCenter.id);
   return cell;
 }
 
 /** Makes one org odd in each way, from `first` on and `apart` from each other, in one column after the other. */
-export async function makeOdd(cell: TestCell, first: number, apart: number): Promise<readonly string[]> {
-  const ids = ODD_WAYS.map((_, n) => String(first + n * apart));
-  const columns = ODD_WAYS.map((_, n) => COLUMNS[n % COLUMNS.length]?.[0]);
+export async function makeOdd(
+  cell: TestCell,
+  first: number,
+  apart: number,
+  ways: readonly (keyof typeof WAYS)[] = ODD_WAYS,
+): Promise<readonly string[]> {
+  const ids = ways.map((_, n) => String(first + n * apart));
+  const columns = ways.map((_, n) => COLUMNS[n % COLUMNS.length]?.[0]);
   await cell.sql(
     `update public.org_rows r set odd = o.way, odd_column = o.name, updated_at = now()
      from unnest($1::bigint[], $2::text[], $3::text[]) o (id, way, name) where r.org_id = o.id`,
-    [ids, ODD_WAYS, columns],
+    [ids, ways, columns],
   );
   return ids;
 }

@@ -49,7 +49,7 @@ export async function lockFenceExclusive(tx: CellTransaction): Promise<void> {
 
 /** The WAL timeline: a failover begins another one. */
 const TIMELINE = 'left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)';
-const TIMELINE_FUNCTIONS = 'pg_walfile_name(pg_current_wal_insert_lsn())';
+const TIMELINE_FUNCTIONS = 'pg_walfile_name(pg_current_wal_insert_lsn()) or pg_postmaster_start_time()';
 
 /** SQL: whether the fence `f` was opened on this server, and since its last start. */
 export const OPENED_HERE = 'f.server_started_at is not distinct from pg_postmaster_start_time()';

@@ -5,7 +5,7 @@
 import { execute, findRow, selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import { type KeyRange, rangeCondition, storedRangeCondition } from '../key-range.js';
-import { findSourceRangeEnd } from '../source-ranges.js';
+import { findSourceRangeEnd, type SourceReadMode } from '../source-ranges.js';
 import { SLOWDOWN } from './batches.js';
 import {
   foreign,
@@ -225,8 +225,11 @@ export async function clearVerification(tx: CellTransaction, runId: bigint): Pro
 }
 
 /** The id that ends a range of about `size` rows from `lowerId` on, over stored and source ids; null at the end. */
-export const findRangeEnd = async (tx: CellTransaction, lowerId: string | null, size: number): Promise<string | null> =>
-  findEndBefore(tx, lowerId, size, await findSourceRangeEnd(tx, lowerId, size));
+export const findRangeEnd = async (
+  tx: CellTransaction,
+  lowerId: string | null,
+  { size, mode }: { readonly size: number; readonly mode: SourceReadMode },
+): Promise<string | null> => findEndBefore(tx, lowerId, size, await findSourceRangeEnd(tx, lowerId, { size, mode }));
 
 /** The same where the end in the source is known. */
 export async function findEndBefore(

@@ -1,8 +1,9 @@
 // What was recorded about a cut-over, for its proof: the decisions of sign-ups, and the orgs that are left on the old
 // model. Reads only; compares records with what is stored and never asks the rule what should be.
 import { isRowFailure } from '../../postgres-failure.js';
-import { selectRow, selectRows } from '../../query.js';
+import { type SqlValues, selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
+import { listUnreadable } from '../unreadable.js';
 
 export interface SignUpCounts {
   /** Recorded as legacy, and as credits. */
@@ -46,25 +47,58 @@ export interface LeftQuarantined {
   readonly decidable: boolean;
 }
 
-const LEFT = `
+const QUARANTINED = `
 from (
   select distinct on (org_id) org_id, reason from credit_rollout.quarantine
   order by org_id, recorded_at desc, run_id desc) q
-where exists (select from credit_rollout.source_orgs s where s.org_id = q.org_id)
-  and not exists (select from credit_rollout.allotments a where a.org_id = q.org_id)`;
+where not exists (select from credit_rollout.allotments a where a.org_id = q.org_id)`;
+const LEFT = `${QUARANTINED} and exists (select from credit_rollout.source_orgs s where s.org_id = q.org_id)`;
+// an org that cannot be read is there; lists reach the inside of a view that fails for it
+const LEFT_AROUND = `${QUARANTINED} and (q.org_id = any (:unreadable::credit_rollout.org_id[])
+  or exists (select from credit_rollout.source_orgs s where s.org_id = q.org_id
+    and s.org_id = any (:ids::credit_rollout.org_id[]) and s.org_id <> all (:unreadable::credit_rollout.org_id[])))`;
+
+type Left = Pick<LeftQuarantined, 'orgId' | 'reason'>;
 
 export async function countLeftQuarantined(tx: CellTransaction): Promise<number> {
-  const { orgs } = await selectRow<{ orgs: number }>(tx, `select count(*)::int as orgs ${LEFT}`);
-  return orgs;
+  const [found] = await selectLeft<{ readonly orgs: number }>(tx, 'select count(*)::int as orgs', '');
+  return found?.orgs ?? 0;
+}
+
+async function selectLeft<Row extends object>(
+  tx: CellTransaction,
+  columns: string,
+  end: string,
+  values: SqlValues = {},
+): Promise<readonly Row[]> {
+  try {
+    return await tx.transaction((nested) => selectRows<Row>(nested, `${columns} ${LEFT} ${end}`, values));
+  } catch (error) {
+    if (!isRowFailure(error)) throw error;
+    const rows = await selectRows<{ readonly id: string }>(tx, `select q.org_id::text as id ${QUARANTINED}`);
+    const ids = rows.map(({ id }) => id);
+    const around = { ids, unreadable: await listUnreadableOf(tx, ids) };
+    return selectRows<Row>(tx, `${columns} ${LEFT_AROUND} ${end}`, { ...values, ...around });
+  }
+}
+
+/** A list of so many may be of orgs only that cannot be read. */
+const AT_ONCE = 200;
+
+async function listUnreadableOf(tx: CellTransaction, ids: readonly string[]): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (let from = 0; from < ids.length; from += AT_ONCE)
+    found.push(
+      ...(await listUnreadable(tx, { lowerId: null, upperId: null, onlyIds: ids.slice(from, from + AT_ONCE) })),
+    );
+  return found;
 }
 
 /** The first `limit` of them in the order of their ids. */
 export async function listLeftQuarantined(tx: CellTransaction, limit: number): Promise<readonly LeftQuarantined[]> {
-  const left = await selectRows<{ orgId: string; reason: string }>(
-    tx,
-    `select q.org_id::text, q.reason ${LEFT} order by q.org_id limit :limit`,
-    { limit },
-  );
+  const left = await selectLeft<Left>(tx, 'select q.org_id::text, q.reason', 'order by q.org_id limit :limit', {
+    limit,
+  });
   const decidable = await listDecidable(
     tx,
     left.map(({ orgId }) => orgId),

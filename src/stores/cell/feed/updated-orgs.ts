@@ -1,7 +1,10 @@
 // Orgs by their updated_at. Instants stay text: a Date would cut their microseconds.
 import type { UpdatedOrg } from '../../../domain/feed/sort-edits.js';
+import { isRowFailure } from '../../postgres-failure.js';
 import { execute, findRow, selectRow, selectRowAndUndo, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
+import { findSourceRangeEnd, type SourceReadMode } from '../source-ranges.js';
+import { listIds } from '../unreadable.js';
 
 /** What a reading by updated_at begins with. */
 export interface Reading {
@@ -67,6 +70,24 @@ export function listUpdated(
        :at::timestamptz + interval '1 minute', :limit::bigint) u`,
     { from, past, at, limit },
   );
+}
+
+/**
+ * Where that search fails for one of the orgs: the ids of all of them, in no order. Undefined where there are too many.
+ * Throws the view's error where these cannot be read either.
+ */
+export async function listUpdatedKeys(
+  tx: CellTransaction,
+  { from, past }: Pick<Reading, 'from' | 'past'>,
+  at: string,
+): Promise<readonly string[] | undefined> {
+  const { ids } = await selectRow<{ readonly ids: readonly string[] | null }>(
+    tx,
+    `select credit_rollout.list_updated_keys(:from::timestamptz, :past::timestamptz,
+       :at::timestamptz + interval '1 minute')::text[] as ids`,
+    { from, past, at },
+  );
+  return ids ?? undefined;
 }
 
 /**
@@ -149,8 +170,8 @@ export interface BulkPage {
   readonly last: string | null;
 }
 
-/** The next page by id of what was updated between the instants of the bulk. A page costs what it passes. */
-export async function readBulkPage(tx: CellTransaction, limit: number): Promise<BulkPage> {
+/** A page costs what it passes. */
+async function readBulkUpdated(tx: CellTransaction, limit: number): Promise<BulkPage> {
   const { bulkAfter, ...between } = await selectRow<{
     readonly bulkAfter: string | null;
     readonly from: string | null;
@@ -174,6 +195,26 @@ export async function readBulkPage(tx: CellTransaction, limit: number): Promise<
     values,
   );
   return { orgIds, last: end?.id ?? null };
+}
+
+/**
+ * The next page by id of what was updated between the instants of the bulk. `careful`: some org stops that, so the page
+ * may have orgs that were not updated.
+ */
+export async function readBulkPage(tx: CellTransaction, limit: number, mode: SourceReadMode): Promise<BulkPage> {
+  if (mode === 'quick') return readBulkUpdated(tx, limit);
+  try {
+    return await tx.transaction((nested) => readBulkUpdated(nested, limit));
+  } catch (error) {
+    if (!isRowFailure(error)) throw error;
+    const { after: lowerId } = await selectRow<{ readonly after: string | null }>(
+      tx,
+      'select bulk_after::text as after from credit_rollout.feed',
+    );
+    const upperId = await findSourceRangeEnd(tx, lowerId, { size: limit, mode });
+    const orgIds = (await listIds(tx, { lowerId, upperId })).filter((id) => id !== lowerId);
+    return { orgIds, last: upperId === null ? null : (orgIds.at(-1) ?? upperId) };
+  }
 }
 
 /**

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { to as copyTo } from 'pg-copy-streams';
 import { FORMULA, LEADING_CONTROL, NEGATIVE_NUMBER } from '../../../kernel/csv.js';
 import { isRowFailure } from '../../postgres-failure.js';
-import { execute, findRow, inlineValues, type SqlValues, selectRow } from '../../query.js';
+import { execute, inlineValues, type SqlValues, selectRow } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import type { KeyRange } from '../key-range.js';
 import { findSourceRangeEnd } from '../source-ranges.js';
@@ -100,7 +100,7 @@ async function* listChunks(tx: CellTransaction, scope: Scope): AsyncGenerator<Bu
   let lowerId: string | null = null;
   do {
     const from: string | null = lowerId;
-    const upperId: string | null = await findSourceRangeEnd(tx, from, RANGE_ORGS);
+    const upperId: string | null = await findSourceRangeEnd(tx, from, { size: RANGE_ORGS, mode: 'careful' });
     // the whole range is in memory before anything of it is passed on: a reader that stops leaves no COPY half read
     yield* await readRange(tx, scope, { lowerId: from, upperId });
     lowerId = upperId;
@@ -135,20 +135,10 @@ async function readAround(
   let lowerId: string | null = range.lowerId;
   for (const id of unreadable) {
     chunks.push(...(await readRange(tx, scope, { lowerId, upperId: id })), ...(await copyUnreadable(tx, scope, id)));
-    lowerId = await findNextId(tx, id);
+    lowerId = await findSourceRangeEnd(tx, id, { size: 1, mode: 'careful' });
     if (lowerId === null) return chunks;
   }
   return [...chunks, ...(await readRange(tx, scope, { lowerId, upperId: range.upperId }))];
-}
-
-async function findNextId(tx: CellTransaction, id: string): Promise<string | null> {
-  const next = await findRow<{ readonly orgId: string }>(
-    tx,
-    `select s.org_id::text from credit_rollout.source_orgs s where s.org_id > :id::credit_rollout.org_id
-     order by s.org_id limit 1`,
-    { id },
-  );
-  return next?.orgId ?? null;
 }
 
 // ORDER BY more than the id: which line of a duplicate is shown must not depend on chance

@@ -29,6 +29,8 @@ const CHECKSUMS = `execute on function credit_rollout.checksum_columns, credit_r
   credit_rollout.checksum_row, credit_rollout.checksum_seed, credit_rollout.checksum_from_seed,
   credit_rollout.checksum_of, credit_rollout.earlier_checksum_of, credit_rollout.is_before_checksums,
   credit_rollout.is_intact`;
+// ids of orgs that are found beside one that cannot be read
+const KEYS = 'execute on function credit_rollout.list_keys, credit_rollout.note_key';
 // orgs that cannot be held: counted by a plan and by a night
 const NOTE_LEFT_OUT = 'execute on function credit_rollout.note_left_out';
 const NAMES = 'execute on function credit_rollout.name_person';
@@ -74,6 +76,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     RULE,
     RULE_BY_KEY,
     RULE_INPUTS,
+    KEYS,
     CHECKSUMS,
     // version and instant of a first decision are their defaults
     `insert (${INSERTED_COLUMNS}), update (${UPDATED_COLUMNS}) on credit_rollout.allotments`,
@@ -101,7 +104,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     RETURNED,
     // the change feed reads each recorded edit once, and records those that it decides later
     'select, insert (org_id) on credit_rollout.changed_orgs',
-    'execute on function credit_rollout.take_changes',
+    'execute on function credit_rollout.take_changes, credit_rollout.list_updated_keys',
     'select on credit_rollout.changed_orgs_change_no_seq',
     'select on credit_rollout.feed',
     // who may update a whole table could lock it, and triggers on the product's table read this one
@@ -119,6 +122,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   planner: [
     RULE,
     RULE_INPUTS,
+    KEYS,
     CHECKSUMS,
     'select on credit_rollout.protected_orgs',
     // a dry run of a reconciliation names causes from what was recorded
@@ -138,6 +142,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   reader: [
     RULE,
     RULE_INPUTS,
+    KEYS,
     CHECKSUMS,
     `select on credit_rollout.allotment_changes, credit_rollout.org_changes, credit_rollout.org_capacity,
       credit_rollout.workers`,
@@ -182,6 +187,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   override: [
     RULE,
     RULE_INPUTS,
+    KEYS,
     'select, insert (org_id, reason, protected_by) on credit_rollout.protected_orgs',
     'execute on function credit_rollout.unprotect_org, credit_rollout.has_adoption',
     'select, insert (org_id, floor, reason, author), update (decided_at, state) on credit_rollout.overrides',
@@ -248,6 +254,7 @@ export const SOURCE_GRANTS = [
   'insert on credit_rollout.plan_ranges, credit_rollout.plan_groups, credit_rollout.plan_parts',
   'insert (org_id, text, wanted, until, asked_by), select (exception_id) on credit_rollout.exceptions',
   NAMES,
+  KEYS,
   // the triggers of the change feed
   'select on credit_rollout.runs, credit_rollout.feed, credit_rollout.changed_orgs_change_no_seq',
   'insert (org_id) on credit_rollout.changed_orgs',

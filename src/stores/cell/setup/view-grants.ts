@@ -39,6 +39,27 @@ export function listOtherReaders(tx: CellTransaction, dataCenter: string): Promi
   );
 }
 
+// functions of the server are pinned: the catalog records no use of them
+const VOLATILE = `
+with recursive used (view) as (
+  select to_regclass('credit_rollout.source_orgs')::oid
+  union
+  select c.oid from used u
+  join pg_rewrite w on w.ev_class = u.view
+  join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid and d.refclassid = 'pg_class'::regclass
+  join pg_class c on c.oid = d.refobjid and c.relkind = 'v')
+select distinct format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) as called
+from used u
+join pg_rewrite w on w.ev_class = u.view
+join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid and d.refclassid = 'pg_proc'::regclass
+join pg_proc p on p.oid = d.refobjid and p.provolatile = 'v' and p.prokind = 'f'
+join pg_namespace n on n.oid = p.pronamespace order by 1`;
+
+/** The functions of the source's views, and of those below, that Postgres has to run for every row. */
+export async function listVolatileCode(tx: CellTransaction): Promise<readonly string[]> {
+  return (await selectRows<{ readonly called: string }>(tx, VOLATILE)).map(({ called }) => called);
+}
+
 const NOT_OURS = `n.nspname not in ('credit_rollout', 'information_schema') and n.nspname !~ '^pg_'`;
 
 // by name: the server tells no schema; what every role holds already is not it
