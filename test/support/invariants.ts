@@ -187,11 +187,11 @@ export const CONTROL_INVARIANTS = [
   },
   {
     id: 'I11',
-    holds: 'done in control means: fence closed, nothing pending, everything verified, the same counts',
+    holds: 'done in control, and not asked for again, means: fence closed, nothing pending, everything verified, the same counts',
     sql: `select d.id, d.stage, r.pending, c.state from credit_rollout_control.data_centers d join cell c on c.id = d.id
       left join run r on r.id = d.id and r.run = d.run_id
       left join credit_rollout_control.runs k on k.run_id = d.run_id
-      where d.stage in ('baking', 'done') and (r.run is null or r.pending > 0 or r.unverified > 0 or r.state <> 'done' or k.state <> 'done'
+      where d.stage in ('baking', 'done') and d.requested_at is null and (r.run is null or r.pending > 0 or r.unverified > 0 or r.state <> 'done' or k.state <> 'done'
         -- but for a night or a sweep, which opens it again
         or (c.state <> 'closed' or not d.quiet) and not exists (select from credit_rollout_control.runs m
           where m.data_center = d.id and m.kind in ('reconcile', 'sweep') and m.state = 'open')
