@@ -1,5 +1,6 @@
 // The migrations of a cell, in order. Objects that depend on the product's table are in attached/: init creates them again.
 import type { Migration } from '../migration.js';
+import { refuseAbortedRuns } from './aborted-runs.js';
 import { adoptMovedCells } from './adoption.js';
 import { createAllotments, guardAllotments } from './allotments.js';
 import { createApiDetails } from './api-details.js';
@@ -232,6 +233,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     recordChangesTogether,
     keepAuditHeads,
     readPlannedFalls,
+    refuseAbortedRuns,
     listKeysAlone,
   ];
 }

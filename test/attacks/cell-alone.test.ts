@@ -72,6 +72,13 @@ describe('a fencer alone', () => {
     expect(await scene.outcomeOf('run', await run({}))).toBe('done');
     // a step may run twice; another run of the same plan is another approval
     expect(await scene.outcomeOf('run', await run({}))).toBe('done');
+    // an older copy of control does not know of the abort
+    const end = (state: string) =>
+      scene.cell.sql(`update credit_rollout.runs set state = '${state}',
+        ended_at = case when '${state}' <> 'open' then now() end where kind = 'migrate'`);
+    await end('aborted');
+    expect(await scene.outcomeOf('run', await run({}))).toBe('seal_used');
+    await end('open');
     expect(await scene.outcomeOf('run', await run({ run_id: 950 }))).toBe('seal_used');
     const next = await scene.planAgain();
     expect(await scene.outcomeOf('run', await run({ plan_id: next.id, digest: next.digest }))).toBe('seal_used');

@@ -40,6 +40,9 @@ test.each([
 test.each([
   // a scheduler closes the fence; a failover loses that; another one opens it again; and the first one records the close
   'from 6 0, wait 0 1, suspend 2 0, suspend 1 41, failOver 0 4',
+  // control is restored to before an abort, and opens the fence for a run that the cell has ended
+  'from 9 0, abort 4 0, together 0 0, step 0 0, restoreControl 0 1, step 0 0',
+  'from 8 0, overtake 4 24, overtake 6 8, restoreControl 0 2, step 0 0',
 ])('breaks no promise in a schedule that once did: %s', async (script) => {
   expect((await engine.simulate({ seed: 1, schedules: 1, script })).broken).toEqual([]);
 });

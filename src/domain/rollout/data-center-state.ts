@@ -63,11 +63,11 @@ const approveByOther = (name: string): ReleaseCommand => ({
 const usePlan = ({ planId, step }: PlanToUse): ReleaseCommand =>
   step === 'approve' ? approveByOther(planId) : byCommand('apply', '--plan', planId, '--execute');
 
-/** A retry alone would find the same allotments. */
-const nextAfterFailure = (dc: DataCenterSnapshot, { failure, repair, now }: NextFacts): ReleaseCommand =>
-  failure === 'verification_mismatch' && repair === undefined
-    ? byCommand('repair', '--dc', dc.id)
-    : continueFailed(dc, now);
+/** A retry alone would find the same allotments, or the same run that the cell has ended. */
+function nextAfterFailure(dc: DataCenterSnapshot, { failure, repair, now }: NextFacts): ReleaseCommand {
+  if (failure === 'verification_mismatch' && repair === undefined) return byCommand('repair', '--dc', dc.id);
+  return failure === 'seal_used' ? byCommand('apply', '--dc', dc.id, '--execute') : continueFailed(dc, now);
+}
 
 /** A rollout or an undo is requested or runs, paused or not. */
 export const isUnderWay = (dc: DataCenterSnapshot): boolean =>

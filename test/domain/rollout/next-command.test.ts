@@ -14,6 +14,7 @@ const FACTS: readonly NextFacts[] = [
   { ...NOTHING, plan: { planId: 'eu-9', step: 'apply' } },
   { ...NOTHING, failure: 'undo_lost' },
   { ...NOTHING, failure: 'verification_mismatch' },
+  { ...NOTHING, failure: 'seal_used' },
   { ...NOTHING, failure: 'verification_mismatch', repair: { state: 'applied', name: 'eu-p1' } },
 ];
 const LATCHED: GateReading = { configuredAt: NOW, effectiveAt: NOW, latchedAt: NOW, sweptAt: null };

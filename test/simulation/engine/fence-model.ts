@@ -180,6 +180,7 @@ export const fenceModel = {
         state.usedSeals = [...state.usedSeals, `run ${runId}`];
       });
     }
+    if (known?.state === 'aborted') throw raise('23001', 'seal_used');
     const undone = tx.now.runs.some(({ undoes }) => undoes === runId);
     if (known?.state === 'failed' && undone) throw raise('23001', 'seal_used');
     if (known?.state === 'failed') updateRun(tx, runId, { state: 'open' });
