@@ -80,6 +80,7 @@ import { proveSweeps, sweepByRuns } from './swept-by-runs.js';
 import { tellAdoptions } from './told-adoptions.js';
 import { judgeWholeRuns } from './undo-again.js';
 import { traceUndone } from './undo-lineage.js';
+import { undoOlderRuns } from './undo-older.js';
 import { createUndoPlans } from './undo-plans.js';
 import { restoreFloors, runUndos } from './undo-runs.js';
 import { addCardsWhole, freezeWithoutWaiting, signCellRows } from './unheld-freezes.js';
@@ -235,5 +236,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     readPlannedFalls,
     refuseAbortedRuns,
     listKeysAlone,
+    undoOlderRuns,
   ];
 }

@@ -54,6 +54,7 @@ import { signHolds } from './signed-holds.js';
 import { numberRuns } from './taken-epochs.js';
 import { limitControlTexts } from './texts.js';
 import { tellFailures } from './told-failures.js';
+import { undoAgain } from './undo-again.js';
 import { createUndoRequests } from './undo-requests.js';
 import { recordVerbs } from './verbs.js';
 import { voidLostApprovalsForGood } from './voided-approvals.js';
@@ -141,4 +142,5 @@ export const controlMigrations: readonly Migration[] = [
   createUndoRequests,
   sealAuditHeads,
   loseUndos,
+  undoAgain,
 ];

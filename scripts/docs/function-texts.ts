@@ -181,6 +181,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   propose_repair: 'proposes to put edited allotments back; runs as its owner',
   digest_repair: 'what control knows of a repair: 64 hex digits',
   undoable_run: 'the newest rollout run that wrote and is not undone; runs as its owner',
+  undoable_runs: 'the rollout runs that wrote and are not undone; runs as its owner',
   undo_lineage: 'which allotments are still as a run wrote them, and whose the others are; runs as its owner',
   undo_targets: 'the same, with what each org has afterwards; reads the source',
   begin_undo_plan: 'begins the plan of an undo; one that waits gives way; runs as its owner',

@@ -132,6 +132,17 @@ export const DECISIONS = [
     'it works under another epoch': ['fence.epoch === dc.epoch && fence.runId', 'fence.runId'],
     'a failover is not noticed': [' && fence.sameTimeline && fence.sameServer;', ' && fence.sameServer;'],
   }),
+  ...listBugs('undo', `${D}/rollout/decide-undo.ts`, 'test/engine/undo/older.test.ts', {
+    'an aborted rollout is not undone': [`['done', 'aborted', 'failed', 'undone']`, `['done', 'failed', 'undone']`],
+    'a failed rollout is not undone': [`['done', 'aborted', 'failed', 'undone']`, `['done', 'aborted', 'undone']`],
+    'an older run is not undone after a newer one': [
+      `['done', 'aborted', 'failed', 'undone']`,
+      `['done', 'aborted', 'failed']`,
+    ],
+  }),
+  ...listBugs('advice', `${D}/rollout/data-center-state.ts`, 'test/engine/undo/older.test.ts', {
+    'an older run that can be undone is not named': [`if (dc.stage === 'undone' && facts.undoable)`, 'if (false)'],
+  }),
   ...listBugs('advice', `${D}/rollout/decide-undo.ts`, `${T}/rollout/next-command.test.ts`, {
     'an undo that failed is retried': [`if (!undoFailed) return byCommand('retry'`, `if (id) return byCommand('retry'`],
     'an undo is asked for after its cut-over': [

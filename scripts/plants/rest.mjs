@@ -6,6 +6,7 @@ const SHOW = 'test/cli/views/show.test.ts';
 const SEALS = 'test/attacks/cell-seals.test.ts';
 const LATCH = 'test/engine/cutover/gate-latch.test.ts';
 const UNDO = 'test/attacks/undo.test.ts';
+const OLDER = 'test/engine/undo/older.test.ts';
 
 export const REST = [
   ...listBugs('exit code', 'src/cli/terminal/exit-code.ts', [SHOW, 'test/cli/terminal/exit-code.test.ts'], {
@@ -65,6 +66,37 @@ export const REST = [
       'if exists (select from credit_rollout.undo_ranges r where r.undo_id = undo and r.orgs is null) then',
       'if false then',
     ],
+  }),
+  ...listBugs('undo', `${M}/undo-older.ts`, OLDER, {
+    'a run that was undone is offered again': [` and u.state = 'done')\n`, ` and u.state = 'failed')\n`],
+    'what a newer undo put back is a conflict': [`            and not coalesce(c.run_id = any (f.gone), false)\``, '`'],
+  }),
+  ...listBugs('undo', `${M}/undo-runs.ts`, OLDER, {
+    'one that was approved long ago is opened': [`plan.decided_at < clock_timestamp() - interval '72 hours'`, 'false'],
+  }),
+  ...listBugs('undo', 'src/stores/cell/undo/undo-plans.ts', OLDER, {
+    'one that was approved long ago starts': [` and decided_at > clock_timestamp() - interval '71 hours'`, ''],
+  }),
+  ...listBugs('undo', 'src/engine/undo/request-undo.ts', OLDER, {
+    'a withdrawn one stays requested': [
+      'if (open?.undoId === id.proposalId) await',
+      'if (id.proposalId < 0n && open) await',
+    ],
+  }),
+  ...listBugs('undo', 'src/engine/undo/preview-undo.ts', 'test/engine/undo/undo.test.ts', {
+    'it is asked for after its instant, before the latch': [
+      '(gate.effectiveAt !== null && gate.effectiveAt <= (await readControlClock(tx)))',
+      'Number(await readControlClock(tx)) < 0',
+    ],
+  }),
+  ...listBugs('undo', 'src/cli/commands/undo.ts', 'test/cli/views/show-undo.test.ts', {
+    'orgs that it leaves are a success': [
+      `report.counts.conflicts > 0 ? ORGS_LEFT_OUT : 0`,
+      '0 > 1 ? ORGS_LEFT_OUT : 0',
+    ],
+  }),
+  ...listBugs('undo', 'src/cli/views/show-summary.ts', 'test/cli/views/show-undo.test.ts', {
+    'what fell is said to be kept': ['shown.filter(isOfUndo)', 'shown.filter((dc) => !isOfUndo(dc))'],
   }),
   ...listBugs('quarantine', 'src/engine/batch/breach.ts', 'test/engine/batch/breakers.test.ts', {
     'a batch that brings too many is written': [

@@ -1,4 +1,4 @@
-// `undo`: shows what taking back the newest rollout run would do; with --execute has a scheduler do it, or proposes it
+// `undo`: shows what taking back the newest rollout run that is not undone would do; with --execute has a scheduler do it, or proposes it
 // to a second person where paid orgs would fall.
 
 import { findDataCenter, type Program } from '../../compose.js';
@@ -53,9 +53,10 @@ function carryOut(
 }
 
 /** 3: it is asked for, and some orgs are left as they are. */
-export function reportUndo(session: CliSession, report: UndoReport): number {
+export function reportUndo(session: Pick<CliSession, 'commands' | 'report' | 'width'>, report: UndoReport): number {
   const next = session.commands.show(nextOf(report));
-  session.report(undoDocument(report, next), showUndo(withPrintableTexts(report), next, session.width()));
+  const again = session.commands.show(command`undo --dc ${report.dataCenter}`);
+  session.report(undoDocument(report, next), showUndo(withPrintableTexts(report), { next, again }, session.width()));
   return report.state === 'requested' && report.counts.conflicts > 0 ? ORGS_LEFT_OUT : 0;
 }
 

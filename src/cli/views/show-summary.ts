@@ -27,7 +27,7 @@ export function showSummary(
     ...indent(table.titles).map((line) => paint(line, 'bold')),
     ...rows,
     ...indent(describeLeftOut(table.leftOut, width - 2)),
-    shown.some(isUndo) ? UNDO_LEGEND : LEGEND,
+    ...showLegend(shown),
     '',
     ...indent(credits).map((line, index) => (index === 0 ? paint(line, 'bold') : line)),
     CREDITS_LEGEND,
@@ -35,11 +35,22 @@ export function showSummary(
   ].join('\n');
 }
 
-const isUndo = ({ stage }: Pick<DataCenterStatus, 'stage'>): boolean => stage === 'undoing' || stage === 'undone';
+/** What a rollout found would fall has not fallen; what an undo took back has. */
+function showLegend(shown: readonly DataCenterStatus[]): readonly string[] {
+  const undone = shown.filter(isOfUndo);
+  const all = undone.length === shown.length;
+  const where = all ? '' : ` in ${undone.map(({ id }) => id).join(', ')}`;
+  return [
+    ...(all ? [] : ['  FALLS: orgs whose number would fall; they keep it until the nightly run.']),
+    ...(undone.length === 0 ? [] : [`  FALLS${where}: orgs whose number fell by the undo.`]),
+    '  WRONG: allotments that break the rule, as the verification found.',
+  ];
+}
 
-const WRONG_LEGEND = '  WRONG: allotments that break the rule, as the verification found.';
-const LEGEND = `  FALLS: orgs whose number would fall; they keep it until the nightly run.\n${WRONG_LEGEND}`;
-const UNDO_LEGEND = `  FALLS: orgs whose number would fall in the nightly run, or fell by the undo.\n${WRONG_LEGEND}`;
+/** Its numbers are those of an undo. */
+const isOfUndo = ({ stage, undoFailed }: DataCenterStatus): boolean =>
+  stage === 'undone' || stage === 'undoing' || undoFailed;
+
 const CREDITS_LEGEND = '  LEGACY KEPT: orgs whose old number is the higher one. CREDITS: a day, of all allotments.';
 
 const COLUMNS = [
@@ -84,8 +95,7 @@ function toRow(dc: DataCenterStatus): readonly string[] {
     nameWord(dc),
     showCount(progress.orgsDone),
     showCount(progress.inserted + progress.raised),
-    // a run leaves them as they are for the night; an undo writes them
-    showCount(isUndo(dc) ? progress.unchanged : progress.unchanged - progress.falls),
+    showCount(isOfUndo(dc) ? progress.unchanged : progress.unchanged - progress.falls),
     showCount(progress.falls),
     showCount(progress.quarantined),
     showCount(progress.mismatches),

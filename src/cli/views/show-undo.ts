@@ -6,7 +6,12 @@ import { showName } from '../../kernel/printable.js';
 import { showCount, showOrgs } from '../terminal/numbers.js';
 import { indent, layOutTable, right } from '../terminal/table.js';
 
-export function showUndo(report: UndoReport, next: string, width: number): string {
+/** `again`: the command that takes back an older run after it. */
+export function showUndo(
+  report: UndoReport,
+  { next, again }: { readonly next: string; readonly again: string },
+  width: number,
+): string {
   const { dataCenter, state, undoId, undoes, counts } = report;
   if (state === 'nothing') return `✔ ${dataCenter}: nothing to undo\nNext: ${next}`;
   const { author, approver, reason } = report;
@@ -20,6 +25,7 @@ export function showUndo(report: UndoReport, next: string, width: number): strin
     ...listOrgs('Paid orgs that fall', report.falling, counts.paidFalls, width),
     `    ${showOrgs(counts.conflicts)} changed since: left as they are`,
     ...listOrgs('Left as they are', report.conflicts, counts.conflicts, width),
+    ...listOlder(report, again),
     ...listRemarks(report),
     `Next: ${next}`,
   ].join('\n');
@@ -41,6 +47,16 @@ function listOrgs(title: string, orgs: readonly UndoneOrg[], all: number, width:
     `    ${title}:`,
     ...indent(indent(indent(layOutTable(COLUMNS, orgs.map(toRow), width - 6)))),
     ...(orgs.length < all ? [`      … ${showCount(all - orgs.length)} more: repeat it with --limit ${all}`] : []),
+  ];
+}
+
+/** What another undo takes back. */
+function listOlder({ olderRun, olderOrgs, undoes, counts }: UndoReport, again: string): readonly string[] {
+  if (olderRun === null) return [];
+  const also = counts.restores === 0 ? '' : ', and those that go back to what they had before';
+  return [
+    `    ${showOrgs(olderOrgs)} have what runs before ${undoes} wrote${also}: this undo leaves that`,
+    `    to take back run ${olderRun} too, after the end of this undo: ${again}`,
   ];
 }
 
@@ -74,8 +90,9 @@ function listRemarks({ state, counts, possibleUntil, possibleUntilLocal }: UndoR
   return [until, ...second, 'Nothing was changed.'];
 }
 
-export const undoDocument = ({ undoes, ...report }: UndoReport, next: string) => ({
+export const undoDocument = ({ undoes, olderRun, ...report }: UndoReport, next: string) => ({
   ...report,
+  olderRun: olderRun === null ? null : String(olderRun),
   undoes: undoes === null ? null : String(undoes),
   next,
 });

@@ -34,6 +34,8 @@ export interface NextFacts {
   readonly failure: string | null;
   /** The newest repair since then; `name`: as it is approved, for example `in-p3`. */
   readonly repair: { readonly state: 'proposed' | 'applied'; readonly name: string } | undefined;
+  /** Its newest run is undone, and an older one that wrote is not. */
+  readonly undoable?: boolean;
 }
 
 /** The command to try next: it uses what is there. While it moves by itself, the one that waits for its end. */
@@ -45,6 +47,7 @@ export function nextCommand(dc: DataCenterSnapshot, holds: readonly Hold[], fact
   if (facts.repair?.state === 'proposed') return approveByOther(facts.repair.name);
   if (dc.stage === 'failed') return nextAfterFailure(dc, facts);
   if (facts.plan !== undefined) return usePlan(facts.plan);
+  if (dc.stage === 'undone' && facts.undoable) return byCommand('undo', '--dc', dc.id);
   return (
     findRelease(holds) ??
     (dc.stage === 'done' ? byCommand('verify', '--dc', dc.id) : byCommand('apply', '--dc', dc.id, '--execute'))

@@ -17,7 +17,7 @@ import type { DataCenterSnapshot, GateReading, Snapshot } from './snapshot.js';
 import { SLOT_STAGES, type Stage } from './stage.js';
 
 /** Where there may be something to undo, and nothing is under way. */
-export const UNDOABLE_STAGES: readonly Stage[] = ['done', 'aborted', 'failed'];
+export const UNDOABLE_STAGES: readonly Stage[] = ['done', 'aborted', 'failed', 'undone'];
 
 /** Whether an undo is to start here before anything else. */
 export const isUndoDue = ({ undoRequested, stage }: Pick<DataCenterSnapshot, 'undoRequested' | 'stage'>): boolean =>

@@ -68,6 +68,7 @@ export const STAGE_TRANSITIONS: readonly StageTransition[] = [
   edge('done', 'undoing', 'an undo was asked for'),
   edge('aborted', 'undoing', 'an undo was asked for'),
   edge('failed', 'undoing', 'an undo was asked for'),
+  edge('undone', 'undoing', 'an undo of an older run was asked for'),
   edge('undoing', 'undone', 'every change of the run is undone or listed as a conflict'),
   edge('undoing', 'failed', 'a rule was broken'),
   edge('undone', 'failed', 'the cell is not what was undone: some of it came back'),

@@ -1,6 +1,6 @@
 // `status`: where every data center is, what it waits for and since when, and the command that releases it. Reads only.
 import { areChecksRead, effectiveLanes } from '../../domain/rollout/check-holds.js';
-import { type NextFacts, nameState, nextCommand } from '../../domain/rollout/data-center-state.js';
+import { nameState, nextCommand } from '../../domain/rollout/data-center-state.js';
 import { decideDataCenter } from '../../domain/rollout/decide-data-center.js';
 import { isUndoDue } from '../../domain/rollout/decide-undo.js';
 import type { RemainingForecast } from '../../domain/rollout/forecast-remaining.js';
@@ -13,12 +13,10 @@ import type {
   PauseReading,
   Snapshot,
 } from '../../domain/rollout/snapshot.js';
-import { type Intent, RESTING_STAGES, type Stage } from '../../domain/rollout/stage.js';
-import { showProposalId } from '../../kernel/proposal-id.js';
+import type { Intent, Stage } from '../../domain/rollout/stage.js';
 import type { RunProgress } from '../../stores/cell/batch/progress.js';
 import type { Blocker } from '../../stores/cell/blockers.js';
 import type { FeedState } from '../../stores/cell/feed/feed.js';
-import { findNewestRepair } from '../../stores/cell/org/edited-allotments.js';
 import { type FallsProposal, listWaitingFalls } from '../../stores/control/accepted-falls.js';
 import { type CheckLimit, listCheckLimits } from '../../stores/control/check-limits.js';
 import { type ControlFacts, readControlFacts } from '../../stores/control/control-database.js';
@@ -43,10 +41,10 @@ import { type FailingWebhook, listFailingWebhooks } from '../../stores/control/w
 import { assertControlReady } from '../assert-control-ready.js';
 import type { EngineContext } from '../context.js';
 import type { SplitDuration } from '../hold-durations.js';
-import { findPlanToUse } from '../plan/find-plan-to-use.js';
 import { readSnapshot } from '../scheduler/read-snapshot.js';
 import { forecastDataCenter } from './forecast-data-center.js';
 import { type CheckStatus, listChecks } from './list-checks.js';
+import { readNextFacts } from './read-next-facts.js';
 import { type ExcessLogin, type ExplainedSignUps, readRunOfCell, toExcess } from './read-run-of-cell.js';
 import { readWrongCell, type WrongCell } from './read-wrong-cell.js';
 import { loadStatusHolds, readRolloutDuration, type StatusHold, schedulerHold } from './status-holds.js';
@@ -252,34 +250,9 @@ async function readDataCenter(
     maintenance: dc.maintenance.open,
     lastNight: await findLastNight(context, row.id),
     falls: falls.find(({ dataCenter }) => dataCenter === row.id) ?? null,
-    next: nextCommand(dc, holds, await readNextFacts(context, dc, row, snapshot.now)),
+    next: nextCommand(dc, holds, await readNextFacts(context, dc, row.failure, snapshot.now)),
   };
   return { status, logins: reading.logins };
-}
-
-async function readNextFacts(
-  context: EngineContext,
-  { id, stage, requested, cell }: DataCenterSnapshot,
-  { failure }: StatusRow,
-  now: Date,
-): Promise<NextFacts> {
-  if (!RESTING_STAGES.includes(stage) || requested) return { now, plan: undefined, failure, repair: undefined };
-  const repair =
-    cell?.kind === 'read'
-      ? await context.cells
-          .get(id)
-          .inTransaction('state', findNewestRepair)
-          .catch(() => undefined)
-      : undefined;
-  return {
-    now,
-    plan: await findPlanToUse(context, id),
-    failure,
-    repair: repair && {
-      state: repair.state,
-      name: showProposalId({ kind: 'repair', dataCenter: id, proposalId: repair.repairId }),
-    },
-  };
 }
 
 /** Who froze the cell, since when and why. */

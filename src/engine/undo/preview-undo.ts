@@ -7,6 +7,8 @@ import { RolloutError } from '../../kernel/rollout-error.js';
 import { readGate } from '../../stores/cell/cutover/gate.js';
 import { rejectChangedSource } from '../../stores/cell/identity.js';
 import {
+  countOlder,
+  findOlderRun,
   findUndoableRun,
   listRangesOf,
   previewUndoRange,
@@ -35,6 +37,10 @@ export interface UndoReport {
   readonly approver: string | null;
   readonly reason: string | null;
   readonly counts: UndoCounts;
+  /** The newest run before it that wrote and is not undone: another undo takes that back. Null: there is none. */
+  readonly olderRun: bigint | null;
+  /** Orgs that have what such older runs wrote; those that get it back by this undo are not among them. */
+  readonly olderOrgs: number;
   /** The instant from which it is not possible any more, as it is configured; null: none. */
   readonly possibleUntil: Date | null;
   readonly possibleUntilLocal: string | null;
@@ -69,6 +75,7 @@ export async function previewUndo(
     return findUndoableRun(tx);
   });
   if (undoes === undefined) return { ...emptyReport(row), state: 'nothing' };
+  const older = await readOlder(context, dataCenter, undoes);
   let counts = NO_COUNTS;
   const falling: UndoneOrg[] = [];
   const conflicts: UndoneOrg[] = [];
@@ -82,12 +89,33 @@ export async function previewUndo(
     conflicts.push(...found.left);
     onProgress(counts.orgs);
   }
-  return { ...emptyReport(row), undoes, counts, falling, conflicts };
+  return { ...emptyReport(row), ...older, undoes, counts, falling, conflicts };
+}
+
+/** What an undo of the run leaves to another one. */
+export async function readOlder(
+  { cells }: Pick<UndoContext, 'cells'>,
+  dataCenter: string,
+  undoes: bigint,
+): Promise<Pick<UndoReport, 'olderRun' | 'olderOrgs'>> {
+  const cell = cells.get(dataCenter);
+  const olderRun = await cell.inTransaction('override', (tx) => findOlderRun(tx, undoes));
+  if (olderRun === undefined) return { olderRun: null, olderOrgs: 0 };
+  let olderOrgs = 0;
+  for (const range of await cell.inTransaction('override', (tx) => listRangesOf(tx, undoes)))
+    olderOrgs += await cell.inTransaction('override', (tx) => countOlder(tx, undoes, range));
+  return { olderRun, olderOrgs };
 }
 
 export const emptyReport = (row: DataCenterRow): UndoReport => ({
   ...{ dataCenter: row.id, state: 'dry_run', undoId: null, undoes: null, author: null, approver: null, reason: null },
-  ...{ counts: NO_COUNTS, possibleUntil: row.cutoverAt, possibleUntilLocal: row.cutoverLocal },
+  ...{
+    counts: NO_COUNTS,
+    olderRun: null,
+    olderOrgs: 0,
+    possibleUntil: row.cutoverAt,
+    possibleUntilLocal: row.cutoverLocal,
+  },
   ...{ falling: [], conflicts: [] },
 });
 
@@ -133,7 +161,7 @@ export async function rejectUndoNow(
 ): Promise<void> {
   const { id, stage, requestedAt } = row;
   const open = await findOpenUndo(tx, id);
-  const resting = UNDOABLE_STAGES.includes(stage) || stage === 'undone';
+  const resting = UNDOABLE_STAGES.includes(stage);
   if (open === undefined && resting && requestedAt === null) return;
   const why =
     open !== undefined && resting

@@ -24,6 +24,7 @@ import { requireSecondPerson } from '../two-person-rule.js';
 import {
   emptyReport,
   previewUndo,
+  readOlder,
   readUndoable,
   rejectUndoNow,
   type UndoContext,
@@ -95,8 +96,9 @@ export async function approveUndo(
   const seal = await context.control.inTransaction((tx) => sealUndoApproval(tx, key));
   if (seal === undefined) throw unknown(id, 'was withdrawn already');
   await accept(context, { ...key, reason: found.plan.reason }, seal, details);
-  const { author } = found.plan;
-  const named = { undoId: showProposalId(id), undoes: found.plan.undoes, author, approver: person.name };
+  const { author, undoes } = found.plan;
+  const older = await readOlder(context, dataCenter, undoes);
+  const named = { ...older, undoId: showProposalId(id), undoes, author, approver: person.name };
   return { ...emptyReport(row), ...named, state: 'requested', reason: found.plan.reason, counts: found.counts };
 }
 

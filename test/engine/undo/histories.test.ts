@@ -5,6 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import { feedChanges } from '../../../src/engine/feed/feed-changes.js';
+import { previewUndo } from '../../../src/engine/undo/preview-undo.js';
 import { approveUndo, requestUndo } from '../../../src/engine/undo/request-undo.js';
 import { parseProposalId } from '../../../src/kernel/proposal-id.js';
 import { readEnvironment } from '../../../src/platform/environment.js';
@@ -39,8 +40,16 @@ interface Aimed extends Target {
   readonly id: number;
 }
 
-/** Takes the run back; returns the verdicts that there were. Some orgs change after the second person saw them. */
-async function undo(world: World, undone: { run: number; opened: number }): Promise<ReadonlySet<string>> {
+interface Rollout {
+  readonly run: number;
+  readonly opened: number;
+}
+
+/**
+ * Takes the run back; returns the verdicts that there were. Some orgs change after the second person saw them. `older`:
+ * what the next undo takes back.
+ */
+async function undo(world: World, undone: Rollout, older?: Rollout): Promise<ReadonlySet<string>> {
   const { fleet, ana, bob, lives } = world;
   const targets = lives.flatMap((life): readonly Aimed[] => {
     const target = findTarget(life, undone);
@@ -61,7 +70,11 @@ async function undo(world: World, undone: { run: number; opened: number }): Prom
   expect(asked.falling.map(({ orgId, becomes }) => `${orgId} ${becomes}`).toSorted()).toEqual(
     falling.map(({ id, becomes }) => `${id} ${becomes}`).toSorted(),
   );
-  expect(asked).toMatchObject({ state: 'proposed', undoes: BigInt(undone.run) });
+  expect(asked).toMatchObject({
+    state: 'proposed',
+    undoes: BigInt(undone.run),
+    olderRun: older === undefined ? null : BigInt(older.run),
+  });
   expect(asked.counts).toEqual({
     orgs: targets.length,
     deletes: count(({ verdict }) => verdict === 'delete'),
@@ -85,7 +98,9 @@ async function undo(world: World, undone: { run: number; opened: number }): Prom
   expect(await feedChanges(fleet.engine, fleet.cell(0).dataCenter.id, { pace: 'at_once' })).toMatchObject({
     kind: 'closed',
   });
-  expect(await requestUndo(ana.engine, question(world))).toMatchObject({ state: 'nothing' });
+  expect(await previewUndo(ana.engine, question(world))).toMatchObject(
+    older === undefined ? { state: 'nothing' } : { state: 'dry_run', undoes: BigInt(older.run) },
+  );
   return new Set(targets.map(({ verdict }) => verdict));
 }
 
@@ -105,13 +120,17 @@ test(`an undone org is one that was never rolled out, in ${ORGS} lives`, { timeo
     const simple = await undo(world, first);
     // most orgs for the first time again; then a second rollout that raises
     await live(world, 0.3);
-    await apply(world);
+    const second = await apply(world);
     await round(feed, night);
     await round(override);
     const raising = await apply(world);
     await round(override, feed);
-    const restoring = await undo(world, raising);
+    const restoring = await undo(world, raising, second);
     await live(world, 0.3);
+    const third = await apply(world);
+    await undo(world, third, second);
+    await live(world, 0.3);
+    await undo(world, second);
     await apply(world);
     await world.fleet.expectInvariants();
     const known = ['delete', 'restore', 'seats', 'edition', 'lapse', 'paid', 'late input', 'override', 'return'];

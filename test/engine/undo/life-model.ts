@@ -225,9 +225,15 @@ export function undoTo(
   const lowest = target.paid ? Math.min(target.total, undone.seen.get(life.id) ?? target.total) : 0;
   if (target.becomes < lowest) return;
   const before = life.deeds.findLast(({ after }) => after !== null && target.image === after);
-  record(life, at, null, 'undo', target.after);
+  if (target.after === null) {
+    record(life, at, null, 'undo', null);
+    life.retired = null;
+  } else {
+    // as if the run had never been, for the undo of an older one
+    life.deeds.splice(life.deeds.findLastIndex((deed) => deed.run === undone.run && deed.before === target.image));
+    life.row = target.after;
+  }
   life.writtenBy = before?.run ?? null;
-  if (target.after === null) life.retired = null;
 }
 
 /** What the product reads in `org_capacity`; null: no such org. */

@@ -247,7 +247,10 @@ describe('an undo that is asked for again', () => {
     expect(await sql('select org_id, total_credits from credit_rollout.allotments order by 1')).toEqual(
       before.map((row) => ({ ...row, total_credits: String(BigInt(String(row.total_credits)) + 40n) })),
     );
-    expect(await previewUndo(ana.engine, question(scene))).toMatchObject({ state: 'nothing' });
+    const [oldest] = await sql('select min(run_id) as run from credit_rollout.runs');
+    expect(await previewUndo(ana.engine, question(scene))).toMatchObject({
+      ...{ state: 'dry_run', undoes: BigInt(String(oldest?.run)), olderRun: null },
+    });
     await fleet.expectInvariants();
   });
 });

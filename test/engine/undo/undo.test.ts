@@ -243,12 +243,14 @@ describe('an undo under way', () => {
     expect(await fleet.stages()).toEqual(['undone']);
     expect(await sql(armed)).toEqual([{ armed: false }]);
     expect(await allotmentsOf(fleet)).toEqual([]);
-    await sql(`update credit_rollout.gate set configured_at = now(), armed_at = now(),
-      effective_at = now(), latched_at = now()`);
-    await expect(previewUndo(ana.engine, question(fleet))).rejects.toMatchObject({
-      code: 'undo_refused',
-      exitCode: 6,
-    });
+    // its instant is there, and no sign-up has latched it yet
+    await sql(`update credit_rollout.gate set configured_at = now(), armed_at = now() - interval '1 minute',
+      effective_at = now() - interval '1 second', latched_at = null`);
+    const refused = { code: 'undo_refused', exitCode: 6, message: expect.stringContaining('has begun') };
+    await expect(previewUndo(ana.engine, question(fleet))).rejects.toMatchObject(refused);
+    await expect(requestUndo(ana.engine, question(fleet))).rejects.toMatchObject(refused);
+    await sql('update credit_rollout.gate set effective_at = now(), latched_at = now()');
+    await expect(previewUndo(ana.engine, question(fleet))).rejects.toMatchObject(refused);
   });
 
   test('can be rolled out again afterwards, under a new plan and not under the one that was undone', async () => {

@@ -111,8 +111,8 @@ export const undoableRun = (state: CellState): bigint | undefined => {
     ({ kind, runId }) =>
       kind === 'migrate' && batchesOf(state, runId).some(({ counts }) => counts.inserted + counts.raised > 0),
   );
-  const newest = written.at(-1)?.runId;
-  return state.runs.some(({ undoes, state: how }) => undoes === newest && how === 'done') ? undefined : newest;
+  const isUndone = (run: bigint) => state.runs.some(({ undoes, state: how }) => undoes === run && how === 'done');
+  return written.findLast(({ runId }) => !isUndone(runId))?.runId;
 };
 
 export const orgsModel = {
@@ -256,7 +256,12 @@ function judge(
 ): { readonly verdict: 'delete' | 'restore' | 'conflict'; readonly image?: StoredAllotment } {
   const row = tx.now.allotments.get(orgId) ?? null;
   const all = tx.now.changes.filter((one) => one.orgId === orgId);
-  const life = all.slice(all.findLastIndex(({ operation }) => operation === 'delete') + 1);
+  const lived = all.slice(all.findLastIndex(({ operation }) => operation === 'delete') + 1);
+  // what another undo put back is as if it had never been
+  const putBack = tx.now.runs.filter(
+    (run) => run.kind === 'undo' && run.undoes !== undone && lived.some(({ runId }) => runId === run.runId),
+  );
+  const life = lived.filter(({ runId }) => !putBack.some((run) => runId === run.runId || runId === run.undoes));
   const ours = life.findLastIndex((one) => one.runId === undone && one.cause === 'apply');
   const written = life[ours + 1]?.before ?? row;
   const raised = life[ours];

@@ -101,7 +101,8 @@ export const undo = async (world: World, process: Process, id: string): Promise<
   await world.control.inTransaction(process, 'quick', async (tx) => {
     const row = tx.now.dataCenters.find((one) => one.id === id);
     const isOpen = tx.now.undos.some((one) => one.dataCenter === id && !one.isEnded);
-    if (isOpen || row === undefined || !hasRested(row) || !['done', 'aborted', 'failed'].includes(row.stage)) return;
+    if (isOpen || row === undefined || !hasRested(row) || !['done', 'aborted', 'failed', 'undone'].includes(row.stage))
+      return;
     const asked = { requestId: undoId, dataCenter: id, undoId, digest, reason: 'wrong', requestedBy: 'ana' };
     tx.write((state) => {
       state.undos = [...state.undos, { ...asked, runId: null, isEnded: false }];

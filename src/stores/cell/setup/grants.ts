@@ -182,6 +182,8 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     // `cutover execute`: never before its instant
     'update (latched_at) on credit_rollout.gate',
     VERIFY_AGAIN,
+    // what the status advises after an undo
+    'execute on function credit_rollout.undoable_run',
   ],
   // what people write about one org; its allotment is written by the owner's functions, with a seal of control
   override: [
@@ -199,9 +201,9 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
        credit_rollout.apply_repair`,
     // what a rollout wrote is taken back: these compute what, and another opens the run
     'select on credit_rollout.undo_plans, credit_rollout.undo_ranges',
-    `execute on function credit_rollout.undoable_run, credit_rollout.undo_targets, credit_rollout.begin_undo_plan,
-       credit_rollout.plan_undo_range, credit_rollout.finish_undo_plan, credit_rollout.accept_undo,
-       credit_rollout.withdraw_undo`,
+    `execute on function credit_rollout.undoable_run, credit_rollout.undoable_runs, credit_rollout.undo_targets,
+       credit_rollout.begin_undo_plan, credit_rollout.plan_undo_range, credit_rollout.finish_undo_plan,
+       credit_rollout.accept_undo, credit_rollout.withdraw_undo`,
     // its row is explained and verified
     'select on credit_rollout.org_capacity, credit_rollout.stale_orgs',
     RETURNED,

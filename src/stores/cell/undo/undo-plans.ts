@@ -45,6 +45,33 @@ export async function findUndoableRun(tx: CellTransaction): Promise<bigint | und
   return toBigint(runId) ?? undefined;
 }
 
+/** The newest such run before this one. */
+export async function findOlderRun(tx: CellTransaction, before: bigint): Promise<bigint | undefined> {
+  const { runId } = await selectRow<{ readonly runId: string | null }>(
+    tx,
+    'select max(r) as run_id from credit_rollout.undoable_runs() r where r < :before::bigint',
+    { before },
+  );
+  return toBigint(runId) ?? undefined;
+}
+
+/** The orgs of a range that have what such runs before this one wrote. */
+export async function countOlder(
+  tx: CellTransaction,
+  before: bigint,
+  { lowerId, upperId }: Omit<KeyRange, 'onlyIds'>,
+): Promise<number> {
+  const { orgs } = await selectRow<{ readonly orgs: number }>(
+    tx,
+    `select count(*)::int as orgs from credit_rollout.allotments a
+     where a.run_id = any (array(select r from credit_rollout.undoable_runs() r where r < :before::bigint))
+       and (:lower_id::credit_rollout.org_id is null or a.org_id >= :lower_id)
+       and (:upper_id::credit_rollout.org_id is null or a.org_id < :upper_id)`,
+    { before, lower_id: lowerId, upper_id: upperId },
+  );
+  return orgs;
+}
+
 /** The ranges of a run, which cover every org. */
 export function listRangesOf(tx: CellTransaction, runId: bigint): Promise<readonly Omit<KeyRange, 'onlyIds'>[]> {
   return selectRows(
