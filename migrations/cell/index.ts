@@ -235,7 +235,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     keepAuditHeads,
     readPlannedFalls,
     refuseAbortedRuns,
-    listKeysAlone,
     undoOlderRuns,
+    listKeysAlone,
   ];
 }

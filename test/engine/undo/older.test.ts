@@ -28,8 +28,8 @@ interface Scene {
   readonly before: readonly Record<string, unknown>[];
 }
 
-async function makeScene(orgs = 120): Promise<Scene> {
-  const fleet = await createFleet({ orgs, rollout: '{ batchSize: 50 }' });
+async function makeScene(orgs = 250): Promise<Scene> {
+  const fleet = await createFleet({ orgs, rollout: '{ batchSize: 100 }' });
   dropped.push(fleet.drop);
   const { people, drop } = await createPeople(fleet, 'ana', 'bob');
   dropped.push(drop);
@@ -128,7 +128,7 @@ describe('an undo after several rollouts', () => {
   });
 
   test('takes back what a failed run wrote, and what an aborted one did before', async () => {
-    const scene = await makeScene(110);
+    const scene = await makeScene(350);
     const { fleet } = scene;
     const aborted = await reachHalf(scene);
     await setIntent(fleet.engine, { dataCenter: fleet.cell(0).dataCenter.id, intent: 'abort', reason: 'stop' });
@@ -143,7 +143,7 @@ describe('an undo after several rollouts', () => {
   });
 
   test('takes back what an aborted run wrote, and what a failed one did', async () => {
-    const scene = await makeScene(110);
+    const scene = await makeScene(350);
     const { fleet } = scene;
     const failed = await reachHalf(scene);
     await breakFence(scene);

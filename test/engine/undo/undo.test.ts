@@ -244,8 +244,8 @@ describe('an undo under way', () => {
     expect(await sql(armed)).toEqual([{ armed: false }]);
     expect(await allotmentsOf(fleet)).toEqual([]);
     // its instant is there, and no sign-up has latched it yet
-    await sql(`update credit_rollout.gate set configured_at = now(), armed_at = now() - interval '1 minute',
-      effective_at = now() - interval '1 second', latched_at = null`);
+    await sql(`update credit_rollout.gate set configured_at = now() - interval '1 second',
+      armed_at = now() - interval '1 minute', effective_at = now() - interval '1 second', latched_at = null`);
     const refused = { code: 'undo_refused', exitCode: 6, message: expect.stringContaining('has begun') };
     await expect(previewUndo(ana.engine, question(fleet))).rejects.toMatchObject(refused);
     await expect(requestUndo(ana.engine, question(fleet))).rejects.toMatchObject(refused);
