@@ -249,7 +249,7 @@ describe('an undo under way', () => {
     const refused = { code: 'undo_refused', exitCode: 6, message: expect.stringContaining('has begun') };
     await expect(previewUndo(ana.engine, question(fleet))).rejects.toMatchObject(refused);
     await expect(requestUndo(ana.engine, question(fleet))).rejects.toMatchObject(refused);
-    await sql('update credit_rollout.gate set effective_at = now(), latched_at = now()');
+    await sql('update credit_rollout.gate set latched_at = now()');
     await expect(previewUndo(ana.engine, question(fleet))).rejects.toMatchObject(refused);
   });
 
