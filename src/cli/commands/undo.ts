@@ -1,5 +1,5 @@
-// `undo`: shows what taking back the newest rollout run that is not undone would do; with --execute has a scheduler do it, or proposes it
-// to a second person where paid orgs would fall.
+// `undo`: shows what taking back the newest rollout run that is not undone would do; with --execute has a scheduler do
+// it, or proposes it to a second person where paid orgs would fall.
 
 import { findDataCenter, type Program } from '../../compose.js';
 import { previewUndo, type UndoReport } from '../../engine/undo/preview-undo.js';
