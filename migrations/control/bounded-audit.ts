@@ -3,7 +3,7 @@ import type { Migration } from '../migration.js';
 import { entryTextSql, hashSql } from './audit-chain.js';
 
 /** More than any transaction of the program enters. */
-const MOST = 200;
+export const MOST_ENTRIES = 200;
 
 /**
  * Why: 5,000 entries of one transaction took fourteen seconds at its commit, and each next one took longer. All other
@@ -24,9 +24,9 @@ begin
   select h.link + 1 as link, h.kept + (not routine)::integer as kept, routine as routine, h.hash as before,
       case when h.xmin = pg_current_xact_id()::xid then h.entries + 1 else 1 end as entries
     into strict n from credit_rollout_control.audit_head h for update;
-  if n.entries > ${MOST} and not pg_has_role(session_user,
+  if n.entries > ${MOST_ENTRIES} and not pg_has_role(session_user,
       (select c.relowner from pg_class c where c.oid = 'credit_rollout_control.audit'::regclass), 'usage') then
-    raise exception 'a transaction enters at most ${MOST} rows in the audit' using errcode = 'restrict_violation',
+    raise exception 'a transaction enters at most ${MOST_ENTRIES} rows in the audit' using errcode = 'restrict_violation',
       constraint = 'audit_entries_check';
   end if;
   insert into credit_rollout_control.audit_links (link, seq, kept, routine, hash)

@@ -1,6 +1,7 @@
 // The migrations of the control schema, in their order.
 
 import type { Migration } from '../migration.js';
+import { acceptExactHeads } from './accepted-cuts.js';
 import { createAdoptions } from './adoptions.js';
 import { guardAcceptedFalls } from './approved-falls.js';
 import { chainAudit } from './audit-chain.js';
@@ -143,4 +144,5 @@ export const controlMigrations: readonly Migration[] = [
   sealAuditHeads,
   loseUndos,
   undoAgain,
+  acceptExactHeads,
 ];

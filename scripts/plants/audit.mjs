@@ -3,6 +3,7 @@ import { listBugs } from './list-bugs.mjs';
 
 const TEST = 'test/engine/scheduler/audit-rows.test.ts';
 const HEADS = 'test/attacks/audit-heads.test.ts';
+const LOST = 'test/domain/operate/lost-heads.test.ts';
 const E = 'src/engine';
 const silent = (what, file, find, test = TEST) => ({
   name: `audit row: ${what}`,
@@ -54,8 +55,16 @@ export const AUDIT = [
     'cells go on with a chain that lost what they keep': ['if (!isKnown) log.warn', 'if (false) log.warn'],
   }),
   ...listBugs('audit', 'src/engine/operate/verify-audit.ts', HEADS, {
-    'what cells keep is not compared': ['[...heads, ...kept.filter(', '[...heads, ...[].filter('],
-    'what a person accepted is compared for ever': ['kept.filter((head) => !isAcceptedCut(cuts, head))', 'kept'],
+    'what cells keep is not compared': ['breakByCuts(chain.link, lost)', 'breakByCuts(chain.link, [])'],
+    'a cell that cannot be read counts as compared': ['cells.notCompared.length > 0', 'cells.notCompared.length > 99'],
+  }),
+  ...listBugs('audit', 'src/domain/operate/lost-heads.ts', LOST, {
+    'what a person accepted is compared for ever': ['=> !accepted.has(', '=> !accepted.keys('],
+    'what one cell lost is accepted for every cell': ['`${dataCenter} ${link}:', '`${dataCenter === null} ${link}:'],
+  }),
+  ...listBugs('audit', 'migrations/control/accepted-cuts.ts', HEADS, {
+    'whoever enters a row accepts a cut': [`if new.action = 'accept_audit_cut' then`, 'if false then'],
+    'a cut is accepted in advance': [`if entry.action = 'accept_audit_cut' and exists`, 'if false and exists'],
   }),
   ...listBugs('audit', 'migrations/cell/audit-heads.ts', HEADS, {
     'a cell keeps what control did not seal': [`  perform credit_rollout.check_seal(document, 'audit_head');\n`, ''],

@@ -1,7 +1,7 @@
 // The chain over the audit, in a real database: who writes it, what an owner does to it, and what the retention leaves.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { ChainHead, ChainProof } from '../../src/domain/operate/verify-chain.js';
-import { verifyAudit } from '../../src/engine/operate/verify-audit.js';
+import type { ChainHead } from '../../src/domain/operate/verify-chain.js';
+import { type AuditProof, verifyAudit } from '../../src/engine/operate/verify-audit.js';
 import { type ControlScene, openControlScene } from './control-scene.js';
 
 const S = 'credit_rollout_control';
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => scene.drop());
 
 const sql = (text: string): Promise<readonly Record<string, unknown>[]> => scene.fleet.control(text);
-const verify = (...heads: readonly ChainHead[]): Promise<ChainProof> => verifyAudit(scene.fleet.engine, heads);
+const verify = (...heads: readonly ChainHead[]): Promise<AuditProof> => verifyAudit(scene.fleet.engine, heads);
 const readHead = async (): Promise<ChainHead> => {
   const [row] = await sql(`select link::text, hash from ${S}.audit_head`);
   return { link: BigInt(String(row?.link)), hash: String(row?.hash) };

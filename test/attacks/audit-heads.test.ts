@@ -1,7 +1,9 @@
 // What cells keep of control's audit: who cuts its tail, writes it anew, or puts an older copy of control in its place,
 // is found by `audit --verify`; and only control says what a cell keeps.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { acceptAuditCut, findAuditCut, verifyAudit } from '../../src/engine/operate/verify-audit.js';
+import { entryTextSql, hashSql } from '../../migrations/control/audit-chain.js';
+import { acceptAuditCuts, findAuditCuts } from '../../src/engine/operate/accept-audit-cut.js';
+import { verifyAudit } from '../../src/engine/operate/verify-audit.js';
 import { recordAuditHeads } from '../../src/engine/scheduler/record-audit-heads.js';
 import { type ControlScene, openControlScene } from './control-scene.js';
 
@@ -25,7 +27,9 @@ const enter = (...actions: readonly string[]): Promise<unknown> =>
   );
 const verify = () => verifyAudit(scene.fleet.engine, []);
 const record = () => recordAuditHeads(scene.fleet.engine, NONE);
-const headOfControl = async (): Promise<unknown> => (await sql(`select link, hash from ${S}.audit_head`))[0];
+const headOfControl = async (): Promise<Record<string, unknown>> =>
+  (await sql(`select link, hash from ${S}.audit_head`))[0] ?? {};
+const linkOfHead = async (): Promise<bigint> => BigInt(String((await headOfControl()).link));
 const keptBy = (cell: number): Promise<readonly Record<string, unknown>[]> =>
   scene.fleet.cell(cell).sql('select link, hash from credit_rollout.audit_heads order by link');
 const copyControl = async (): Promise<void> => {
@@ -81,7 +85,7 @@ describe('an older copy of control', () => {
   beforeAll(async () => {
     await enter('before the copy');
     await copyControl();
-    lost = BigInt(String(((await headOfControl()) as { readonly link: string }).link)) + 1n;
+    lost = (await linkOfHead()) + 1n;
     await enter('approve', 'after the copy');
     await record();
     await restoreCopy();
@@ -102,7 +106,9 @@ describe('an older copy of control', () => {
     expect(await verifyAudit(without(dcs[0]), [])).toMatchObject({
       ...{ kind: 'broken', code: 'cut', link: lost, keptBy: dcs[1], notCompared: [dcs[0]] },
     });
-    expect(await verifyAudit(without(...dcs), [])).toMatchObject({ kind: 'intact', compared: [], notCompared: dcs });
+    expect(await verifyAudit(without(...dcs), [])).toMatchObject({
+      ...{ kind: 'uncompared', compared: [], notCompared: dcs },
+    });
   });
 
   test('is found once it went on too, and cells keep nothing of that', async () => {
@@ -114,22 +120,101 @@ describe('an older copy of control', () => {
   });
 
   test('goes on once a person has accepted what it lost, which is in the audit', async () => {
+    const kept = (await keptBy(0)).slice(-1);
+    const cuts = dcs.map((dataCenter) => ({
+      ...{ dataCenter, from: lost, to: lost + 1n, entries: 2n },
+      heads: kept.map(({ link, hash }) => ({ link: BigInt(String(link)), hash })),
+    }));
     // who only looks accepts nothing
-    expect(await findAuditCut(scene.fleet.engine)).toEqual({ from: lost + 1n, to: lost + 1n });
-    expect(await verify()).toMatchObject({ kind: 'broken' });
-    const accepted = await acceptAuditCut(scene.fleet.engine, 'the disk was lost');
-    expect(accepted).toEqual({ from: lost + 1n, to: lost + 1n });
-    expect(await verify()).toMatchObject({ kind: 'intact', compared: dcs });
+    expect(await findAuditCuts(scene.fleet.engine)).toEqual(cuts);
+    expect(await verify()).toMatchObject({ kind: 'broken', lost: cuts });
+    expect(await acceptAuditCuts(scene.fleet.engine, 'the disk was lost')).toEqual(cuts);
+    const details = { from: String(lost), to: String(lost + 1n), entries: '2', heads: kept };
+    const entries = await sql(`select data_center, actor as "by", reason, details from ${S}.audit
+      where action = 'accept_audit_cut' order by seq`);
+    const reason = 'the disk was lost';
+    expect(entries).toEqual(dcs.map((id) => ({ data_center: id, by: expect.any(String), reason, details })));
+    expect(await verify()).toMatchObject({
+      ...{ kind: 'accepted', compared: dcs, lost: [] },
+      accepted: dcs.map((dataCenter) => ({ ...details, dataCenter, reason, by: entries[0]?.by })),
+    });
     await record();
     expect((await keptBy(1)).at(-1)).toEqual(await headOfControl());
-    expect(await sql(`select reason, details from ${S}.audit where action = 'accept_audit_cut'`)).toEqual([
-      { reason: 'the disk was lost', details: { from: String(lost + 1n), to: String(lost + 1n) } },
-    ]);
-    await expect(acceptAuditCut(scene.fleet.engine, 'again')).rejects.toMatchObject({ code: 'invalid_argument' });
+    await expect(acceptAuditCuts(scene.fleet.engine, 'again')).rejects.toMatchObject({ code: 'invalid_argument' });
     // what comes after that is watched as before
+    await copyControl();
     await scene.past(`update ${S}.audit set reason = 'forged' where action = 'accept_audit_cut';
       delete from ${S}.audit_links; update ${S}.audit_head set link = 0, kept = 0, hash = '';
       select ${S}.append_link(a) from (select * from ${S}.audit order by seq) a`);
     expect(await verify()).toMatchObject({ kind: 'broken', code: 'rewritten', keptBy: dcs[0] });
+    await restoreCopy();
+  });
+});
+
+describe('what is lost is accepted', () => {
+  const accept = (heads: readonly unknown[], from = 'null', dc = dcs[0]): string =>
+    `select ${S}.accept_audit_cut('${dc}', ${from}, '${JSON.stringify(heads)}', 'x')`;
+  const refuse = (constraint: string) => expect.objectContaining({ code: RESTRICTED, constraint });
+
+  test('by the function alone, whoever asks, and never as a range', async () => {
+    const { viewer, approver, scheduler, operator, ...others } = scene.logins;
+    const range = `insert into ${S}.audit (action, details)
+      values ('accept_audit_cut', '{"from":"1","to":"999999999999999999"}')`;
+    for (const login of [operator, approver, scheduler, ...Object.values(others)])
+      await expect(login.read(range)).rejects.toEqual(refuse('audit_cut_function_check'));
+    expect(await viewer.attempt(range)).toBe(DENIED);
+    await expect(sql(range)).rejects.toEqual(refuse('audit_cut_function_check'));
+    const gone = { link: '900', hash: '0'.repeat(64) };
+    for (const login of [viewer, approver, scheduler]) expect(await login.attempt(accept([gone]))).toBe(DENIED);
+    for (const wrong of [
+      ...[accept([]), accept([{ ...gone, link: '0' }]), accept([{ ...gone, hash: '' }]), accept([gone, { link: '901' }])],
+      ...[accept([gone], 'null', 'nowhere'), accept([gone], '0'), accept([gone], '900')],
+      accept([gone]).replace(`'x'`, `''`),
+    ])
+      await expect(operator.read(wrong), wrong).rejects.toEqual(refuse('audit_cut_form_check'));
+  });
+
+  test('when it is lost, and not in advance', async () => {
+    const { operator, operator2 } = scene.logins;
+    await expect(operator.read(accept([await headOfControl()]))).rejects.toEqual(refuse('audit_cut_lost_check'));
+    const [one, two] = [await operator.connect(), await operator2.connect()];
+    try {
+      await one.query('begin');
+      await one.query(`insert into ${S}.audit (action) values ('foretold')`);
+      const next = `(select h.link + 1 as link, h.kept + 1 as kept, false as routine, h.hash as before
+        from ${S}.audit_head h) n`;
+      const { rows } = await one.query(`select n.link, ${hashSql('n.before', entryTextSql('a', 'n'))} as hash
+        from ${S}.audit a cross join ${next} where a.action = 'foretold'`);
+      await two.query('begin');
+      await two.query(accept(rows));
+      await one.query('commit');
+      expect(rows).toEqual([await headOfControl()]);
+      await expect(two.query('commit')).rejects.toEqual(refuse('audit_cut_lost_check'));
+    } finally {
+      await one.end();
+      await two.end();
+    }
+  });
+
+  test('cell by cell: what the owner of one writes there hides nothing of another', async () => {
+    const taken = new Set((await keptBy(1)).map(({ link }) => String(link)));
+    const low = [1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n].find((link) => !taken.has(String(link))) ?? 0n;
+    const [far, farthest] = [900_000_000_000n, 9_000_000_000_000_000_000n];
+    await scene.fleet.cell(1).sql(`insert into credit_rollout.audit_heads (link, hash)
+      select link, repeat('0', 64) from unnest(array[${low}, ${far}, ${farthest}]::bigint[]) link`);
+    const lost = [
+      { dataCenter: dcs[1], from: low, to: low, entries: 1n },
+      { dataCenter: dcs[1], from: far, to: farthest, entries: null },
+    ];
+    expect(await verify()).toMatchObject({ kind: 'broken', keptBy: dcs[1], lost });
+    expect(await acceptAuditCuts(scene.fleet.engine, 'planted')).toMatchObject(lost);
+    expect(await verify()).toMatchObject({ kind: 'accepted', lost: [] });
+    await copyControl();
+    const from = (await linkOfHead()) + 1n;
+    for (const deed of ['one deed', 'another deed', 'a third deed']) await enter(deed);
+    await record();
+    await restoreCopy();
+    const cut = { dataCenter: dcs[0], from, to: from + 2n, entries: 3n };
+    expect(await verify()).toMatchObject({ kind: 'broken', code: 'cut', link: from, keptBy: dcs[0], lost: [cut] });
   });
 });

@@ -58,6 +58,12 @@ export function parseText(option: string): (text: string) => string {
   };
 }
 
+/** A name that a list is limited to; an empty one, as of a variable of a shell that is not set, would find nothing. */
+export function parseName(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('It must not be empty.');
+  return text;
+}
+
 const ADDRESS = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+)):(\d{1,5})$/iu;
 const MAX_PORT = 65_535;
 

@@ -2,8 +2,9 @@
 
 import { findDataCenter } from '../../compose.js';
 import type { ChainHead } from '../../domain/operate/verify-chain.js';
+import { acceptAuditCuts, findAuditCuts } from '../../engine/operate/accept-audit-cut.js';
 import { readAudit } from '../../engine/operate/read-audit.js';
-import { acceptAuditCut, findAuditCut, verifyAudit } from '../../engine/operate/verify-audit.js';
+import { type AuditProof, verifyAudit } from '../../engine/operate/verify-audit.js';
 import { command, quoteArgument } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
@@ -12,7 +13,7 @@ import { raiseLimit } from '../arguments/parse-options.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
 import { auditCsv, showAudit, showMore } from '../views/show-audit.js';
-import { showChain } from '../views/show-chain.js';
+import { showChain, showCut } from '../views/show-chain.js';
 
 export interface AuditFlags {
   readonly dc?: string;
@@ -31,14 +32,15 @@ export interface AuditFlags {
 export function runAudit(session: CliSession, { csv, limit, verify, head, ...given }: AuditFlags): Promise<number> {
   const { acceptCut, execute, ...flags } = given;
   if (verify === true) {
-    rejectFilters({ csv, ...flags });
+    const { dc, ...filters } = flags;
+    rejectFilters({ csv, ...filters, ...(acceptCut !== true && { dc }) });
     if (execute === true && acceptCut !== true)
       throw new RolloutError('invalid_argument', {
         message: '--execute belongs to --accept-cut here.',
         next: 'Add --accept-cut, or leave --execute out.',
       });
     const reason = execute === true ? getReason(session, 'Accepting a cut') : undefined;
-    return runVerifyAudit(session, head ?? [], acceptCut === true ? { reason } : undefined);
+    return runVerifyAudit(session, head ?? [], acceptCut === true ? { reason, dc } : undefined);
   }
   const proofs = Object.entries({ head, 'accept-cut': acceptCut, execute }).find(([, value]) => value !== undefined);
   if (proofs !== undefined)
@@ -70,27 +72,42 @@ export function runAudit(session: CliSession, { csv, limit, verify, head, ...giv
   });
 }
 
-const MISMATCH = 5;
+/** A cell that cannot be read may keep what proves the opposite. */
+const EXITS = { intact: 0, accepted: 0, uncompared: 4, broken: 5 } as const satisfies Record<
+  AuditProof['kind'],
+  number
+>;
 
-/** `cut`: what control has lost is accepted for this reason before it is verified; without one it is only shown. */
+/**
+ * `cut`: what control has lost, of the cell of `dc` only, is accepted for this reason before it is verified; without one
+ * it is only shown.
+ */
 function runVerifyAudit(
   session: CliSession,
   heads: readonly ChainHead[],
-  cut: { readonly reason: string | undefined } | undefined,
+  cut: { readonly reason: string | undefined; readonly dc: string | undefined } | undefined,
 ): Promise<number> {
   return withProgram(session, { policy: 'warned' }, async (program) => {
-    if (cut?.reason !== undefined) {
-      const { from, to } = await acceptAuditCut(program.engine, cut.reason);
-      session.warn(`The entries of links ${from} to ${to} are accepted as lost.`);
-    } else if (cut !== undefined) {
-      const { from, to } = await findAuditCut(program.engine);
-      session.warn(`The entries of links ${from} to ${to} would be accepted as lost. Nothing was changed.`);
-    }
+    const dc = cut?.dc === undefined ? undefined : findDataCenter(program.config, cut.dc).id;
+    if (cut?.reason !== undefined)
+      for (const one of await acceptAuditCuts(program.engine, cut.reason, dc))
+        session.warn(`${showCut(one)} This is accepted as lost.`);
+    else if (cut !== undefined)
+      for (const one of await findAuditCuts(program.engine, dc))
+        session.warn(`${showCut(one)} This would be accepted as lost. Nothing was changed.`);
     const proof = await verifyAudit(program.engine, heads);
-    const { kind, link, ...found } = proof;
+    const { kind, link, accepted, ...found } = proof;
+    const again = session.commands.show(command('audit --verify'));
     const accept = session.commands.show(command('audit --verify --accept-cut --execute --reason TEXT'));
-    session.report({ intact: kind === 'intact', link, ...found }, showChain(proof, accept));
-    return kind === 'intact' ? 0 : MISMATCH;
+    session.report(
+      {
+        intact: kind === 'uncompared' ? null : kind !== 'broken',
+        complete: kind === 'intact',
+        ...{ link, ...found, accepted: accepted.map(({ heads: _, ...entry }) => entry) },
+      },
+      showChain(withPrintableTexts(proof), { again, accept }),
+    );
+    return EXITS[kind];
   });
 }
 

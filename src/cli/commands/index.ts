@@ -9,6 +9,7 @@ import {
   parseCount,
   parseFloor,
   parseHead,
+  parseName,
   REVISION,
 } from '../arguments/parse-options.js';
 import { ORG_TEXT } from '../arguments/read-org.js';
@@ -239,13 +240,13 @@ function registerChecks(cli: Command, execute: Execute): void {
   cli
     .command('audit')
     .description('list who did what, when and why; with --verify, prove that nobody changed it')
-    .option('--dc <id>', 'only this data center')
-    .option('--by <person>', 'only what this person or process did')
-    .option('--action <verb>', 'only this action, for example approve')
+    .option('--dc <id>', 'only this data center; with --accept-cut, only what its cell keeps')
+    .option('--by <person>', 'only what this person or process did', parseName)
+    .option('--action <verb>', 'only this action, for example approve', parseName)
     .option('--from <when>', 'a local date or time, in the zone of --dc, else in UTC')
     .option('--to <when>', 'likewise, not included')
     .option('--csv', 'as CSV')
-    .option('--verify', 'check the hashes of all entries instead; 5: one is not what was recorded')
+    .option('--verify', 'check the hashes of all entries instead; 5: one is not what was recorded, 4: a cell could not be compared')
     .option('--head <link:hash>', 'also compare with a head that --verify showed before; may be repeated', parseHead)
     .option(
       '--accept-cut',

@@ -1,38 +1,73 @@
 // The proof of the audit's chain for people.
+import type { AcceptedCut, AuditCut } from '../../domain/operate/lost-heads.js';
 import type { ChainBreak } from '../../domain/operate/verify-chain.js';
 import type { AuditProof } from '../../engine/operate/verify-audit.js';
-import { showCount } from '../terminal/numbers.js';
+import { showCount, showUtc } from '../terminal/numbers.js';
 
-/** `accept`: the command that accepts what was lost, as this user runs it. */
-export function showChain(proof: AuditProof, accept: string): string {
-  return [showProof(proof), ...showKeeper(proof, accept), ...showCells(proof)].join('\n');
+/** As this user runs them: what proves it again, and what accepts what was lost. */
+interface ProofCommands {
+  readonly again: string;
+  readonly accept: string;
 }
 
-function showKeeper(proof: AuditProof, accept: string): readonly string[] {
-  if (proof.kind === 'intact' || proof.keptBy === undefined) return [];
+export function showChain(proof: AuditProof, { again, accept }: ProofCommands): string {
   return [
-    `The cell of data center "${proof.keptBy}" keeps what control had there.`,
-    `If control was restored from an older copy, accept what it has lost: ${accept}`,
+    ...showProof(proof),
+    ...proof.lost.map(showCut),
+    ...(proof.lost.length > 0
+      ? [`If control was restored from an older copy, accept what it has lost: ${accept}`]
+      : []),
+    ...proof.accepted.map(showAccepted),
+    ...showCells(proof, again),
+  ].join('\n');
+}
+
+/** What one cell keeps and control has not. */
+export function showCut({ dataCenter, from, to, entries }: AuditCut): string {
+  return entries === null
+    ? `The cell of data center "${dataCenter}" keeps ${showLinks(from, to)}, which the audit of control cannot have reached.`
+    : `The cell of data center "${dataCenter}" keeps what control no longer has: ${showLinks(from, to)}, ${showEntries(entries)}.`;
+}
+
+const showLinks = (from: bigint | string | null, to: bigint | string | null): string =>
+  String(from) === String(to) ? `link ${to}` : `links ${from} to ${to}`;
+
+const showEntries = (entries: bigint | string): string =>
+  `${showCount(entries)} ${String(entries) === '1' ? 'entry' : 'entries'}`;
+
+function showAccepted({ dataCenter, from, to, entries, at, by, reason }: AcceptedCut): string {
+  const lost = entries === null ? showLinks(from, to) : `${showLinks(from, to)} (${showEntries(entries)})`;
+  return `Lost, and accepted by ${by} at ${showUtc(at)}: ${lost} of data center "${dataCenter}": ${reason}`;
+}
+
+function showProof(proof: AuditProof): readonly string[] {
+  if (proof.kind === 'broken')
+    return [`✖ ${explainBreak(proof)} What is before link ${proof.link} is as it was recorded.`];
+  const deleted = proof.deleted === 0n ? '' : `; ${showCount(proof.deleted)} more were deleted by the retention`;
+  const there = `${showEntries(proof.entries)}${deleted}.`;
+  return [
+    {
+      intact: `✔ The audit is what was recorded: ${there}`,
+      accepted: `! The audit is not complete. What is there is what was recorded: ${there}`,
+      uncompared: `! The audit is not proven: not every cell could be compared. By its own hashes it is in order: ${there}`,
+    }[proof.kind],
+    ...(proof.link === 0n ? [] : ['Keep this elsewhere, and give it back with --head:', `${proof.link}:${proof.hash}`]),
   ];
 }
 
-function showProof(proof: AuditProof): string {
-  if (proof.kind === 'broken')
-    return `✖ ${explainBreak(proof)} What is before link ${proof.link} is as it was recorded.`;
-  const deleted = proof.deleted === 0n ? '' : `; ${showCount(proof.deleted)} more were deleted by the retention`;
-  const found = `✔ The audit is what was recorded: ${showCount(proof.entries)} entries${deleted}.`;
-  if (proof.link === 0n) return found;
-  return `${found}\nKeep this elsewhere, and give it back with --head:\n${proof.link}:${proof.hash}`;
-}
-
-function showCells({ compared, notCompared }: AuditProof): readonly string[] {
+function showCells({ compared, notCompared }: AuditProof, again: string): readonly string[] {
   return [
     ...(compared.length > 0 ? [`Compared with what these cells keep: ${compared.join(', ')}.`] : []),
-    ...(notCompared.length > 0 ? [`Not compared, since these cells cannot be read: ${notCompared.join(', ')}.`] : []),
+    ...(notCompared.length > 0
+      ? [
+          `Not compared, since these cells cannot be read: ${notCompared.join(', ')}.`,
+          `Once they can be read, repeat it: ${again}`,
+        ]
+      : []),
   ];
 }
 
-function explainBreak({ code, link, seq }: ChainBreak): string {
+function explainBreak({ code, link, seq, keptBy }: ChainBreak): string {
   const entry = seq === null ? `The entry of link ${link}` : `Entry ${seq} (link ${link})`;
   switch (code) {
     case 'changed':
@@ -44,6 +79,10 @@ function explainBreak({ code, link, seq }: ChainBreak): string {
     case 'unchained':
       return `Entry ${seq} was added past the chain.`;
     case 'rewritten':
-      return `The chain up to link ${link} is not the one whose head was kept: it was rewritten.`;
+      return keptBy === undefined
+        ? `The chain up to link ${link} is not the one whose head was kept: it was rewritten.`
+        : `The chain up to link ${link} is not the one whose head the cell of "${keptBy}" keeps: one of both was rewritten.`;
+    case 'unreachable':
+      return `The cell of data center "${keptBy}" keeps a head that the audit cannot have: something else wrote it.`;
   }
 }

@@ -26,22 +26,6 @@ export interface ChainHead {
   readonly hash: string;
 }
 
-/** A head that was kept elsewhere. */
-export interface KeptHead extends ChainHead {
-  /** The data center whose cell keeps it; left out: a person does. */
-  readonly keptBy?: string;
-}
-
-/** Links that control lost for good, as a person accepted it: what was kept of them proves nothing any more. */
-export interface AcceptedCut {
-  readonly from: bigint;
-  /** Included. */
-  readonly to: bigint;
-}
-
-export const isAcceptedCut = (cuts: readonly AcceptedCut[], { link }: ChainHead): boolean =>
-  cuts.some(({ from, to }) => from <= link && link <= to);
-
 /** A chain is proven up to here. */
 export interface ChainState extends ChainHead {
   readonly kept: bigint;
@@ -57,8 +41,11 @@ export interface ChainBreak {
   readonly link: bigint;
   /** Of the entry in the audit; null where there is none. */
   readonly seq: bigint | null;
-  /** `rewritten`: the chain is in order, and not the one whose head was kept. */
-  readonly code: 'changed' | 'missing' | 'cut' | 'unchained' | 'rewritten';
+  /**
+   * `rewritten`: the chain is in order, and not the one whose head was kept. `unreachable`: a cell keeps a head that it
+   * cannot have.
+   */
+  readonly code: 'changed' | 'missing' | 'cut' | 'unchained' | 'rewritten' | 'unreachable';
   /** The data center whose cell keeps the head that tells; left out: nobody's or a person's does. */
   readonly keptBy?: string;
 }
@@ -71,11 +58,11 @@ export const CHAIN_START: ChainState = { link: 0n, hash: '', kept: 0n, entries: 
 export const hashLink = (before: string, text: string): string =>
   createHash('sha256').update(`${before} ${text}`, 'utf8').digest('hex');
 
-/** The state after one more part, in the order of the links. `heads`: what was kept elsewhere. */
+/** The state after one more part, in the order of the links. `heads`: what a person kept. */
 export function verifyPart(
   state: ChainState,
   part: ChainPart,
-  heads: readonly KeptHead[] = [],
+  heads: readonly ChainHead[] = [],
 ): ChainBreak | ChainState {
   const next = state.link + 1n;
   const [first, last] = part.kind === 'link' ? [part.link, part.link] : [part.first, part.last];
@@ -84,25 +71,22 @@ export function verifyPart(
   if (part.kind === 'gap')
     return other === undefined
       ? { ...state, link: last, hash: part.hash, deleted: state.deleted + last - first + 1n }
-      : { kind: 'broken', link: last, seq: null, code: 'rewritten', ...by(other) };
+      : { kind: 'broken', link: last, seq: null, code: 'rewritten' };
   const { seq, text, hash, kept } = part;
   const at = { kind: 'broken', link: last, seq } as const;
   if (text === null) return { ...at, code: 'missing' };
   // an entry that counts would hide in a gap of those that do not
   if (kept !== state.kept + (part.routine ? 0n : 1n)) return { ...at, code: 'missing' };
   if (hash !== hashLink(state.hash, text)) return { ...at, code: 'changed' };
-  if (other !== undefined) return { ...at, code: 'rewritten', ...by(other) };
+  if (other !== undefined) return { ...at, code: 'rewritten' };
   return { link: last, hash, kept, entries: state.entries + 1n, deleted: state.deleted };
 }
-
-const by = (head: KeptHead | undefined): Pick<KeptHead, 'keptBy'> =>
-  head?.keptBy === undefined ? {} : { keptBy: head.keptBy };
 
 /** What is left to say after the last part. `unchained`: the first entry that has no link. */
 export function verifyEnd(state: ChainState, { head, unchained, heads = [] }: ChainEnd): ChainProof {
   const past = heads.find(({ link }) => link > state.link);
   if (head.link > state.link || past !== undefined)
-    return { kind: 'broken', link: state.link + 1n, seq: null, code: 'cut', ...by(past) };
+    return { kind: 'broken', link: state.link + 1n, seq: null, code: 'cut' };
   if (head.link !== state.link || head.hash !== state.hash)
     return { kind: 'broken', link: head.link, seq: null, code: 'changed' };
   if (unchained !== null) return { kind: 'broken', link: state.link + 1n, seq: unchained, code: 'unchained' };
@@ -113,5 +97,5 @@ export interface ChainEnd {
   /** As the database has it. */
   readonly head: ChainHead;
   readonly unchained: bigint | null;
-  readonly heads?: readonly KeptHead[];
+  readonly heads?: readonly ChainHead[];
 }

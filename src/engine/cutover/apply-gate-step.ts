@@ -1,5 +1,6 @@
 // Executes what the scheduler decided about a sign-up gate, and records in control the gate as the cell then has it.
 // Where they differ, the cell is right.
+import type { AuditAction } from '../../domain/operate/audit-action.js';
 import type { Step } from '../../domain/rollout/decide-rollout.js';
 import type { Gate } from '../../stores/cell/cutover/gate.js';
 import { appendAudit } from '../../stores/control/audit.js';
@@ -82,7 +83,7 @@ export async function recordGate(
   context: Pick<EngineContext, 'control' | 'actor'>,
   row: DataCenterVersion & LastSeenGate,
   gate: Gate,
-  { action, reason }: { readonly action: string | undefined; readonly reason: string | null },
+  { action, reason }: { readonly action: AuditAction | undefined; readonly reason: string | null },
 ): Promise<void> {
   const seen: LastSeenGate = {
     gateConfiguredAt: gate.configuredAt,

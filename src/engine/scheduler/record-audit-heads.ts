@@ -1,8 +1,9 @@
 // Has each cell keep the head of the audit's chain, whenever an entry that stays was recorded since: who cuts or
 // rewrites the audit of control, or puts an older copy of it in its place, is found by `audit --verify`.
-import { isAcceptedCut } from '../../domain/operate/verify-chain.js';
+import { listUnaccepted } from '../../domain/operate/lost-heads.js';
 import { findNewestAuditHead, recordAuditHead } from '../../stores/cell/audit-heads.js';
-import { countKeptEntries, hasHead, listAcceptedCuts } from '../../stores/control/audit-links.js';
+import { listAcceptedCuts } from '../../stores/control/accepted-cuts.js';
+import { countKeptEntries, listLostHeads } from '../../stores/control/audit-links.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';
 import { sealAuditHead } from '../../stores/control/seals.js';
 import type { EngineContext } from '../context.js';
@@ -37,10 +38,11 @@ export async function recordAuditHeads(context: HeadsContext, recorded: Recorded
 async function recordInCell({ control, cells, log }: HeadsContext, dataCenter: string): Promise<void> {
   const cell = cells.get(dataCenter);
   const newest = await cell.inTransaction('fencer', findNewestAuditHead);
-  const { seal, isKnown } = await control.inTransaction(async (tx) => ({
-    isKnown: newest === undefined || (await hasHead(tx, newest)) || isAcceptedCut(await listAcceptedCuts(tx), newest),
-    seal: await sealAuditHead(tx, dataCenter),
-  }));
+  const { seal, isKnown } = await control.inTransaction(async (tx) => {
+    const lost = newest === undefined ? [] : await listLostHeads(tx, [{ ...newest, dataCenter }]);
+    const unknown = lost.length === 0 ? [] : listUnaccepted(lost, await listAcceptedCuts(tx));
+    return { isKnown: unknown.length === 0, seal: await sealAuditHead(tx, dataCenter) };
+  });
   // what the cell keeps would be the proof: nothing comes after it until a person has seen it
   if (!isKnown) log.warn('audit_head_lost', { data_center: dataCenter, link: String(newest?.link) });
   else if (seal !== undefined) await cell.inTransaction('fencer', (tx) => recordAuditHead(tx, seal));

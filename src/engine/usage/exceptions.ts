@@ -1,5 +1,6 @@
 // Special cases that orgs ask for: added for an org, listed, and answered. An exception is granted by an ordinary
 // override, which a second person approves; its text never leaves the cell.
+import type { AuditAction } from '../../domain/operate/audit-action.js';
 import { advise, command } from '../../kernel/advice.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { quoteValue } from '../../kernel/quote-value.js';
@@ -190,7 +191,7 @@ async function getAnswerable(tx: CellTransaction, org: OrgName): Promise<Excepti
  */
 function recordAudit(
   { control, actor }: Context,
-  entry: { readonly action: string; readonly dataCenter: string; readonly reason: string; readonly hash: string },
+  entry: { readonly action: AuditAction; readonly dataCenter: string; readonly reason: string; readonly hash: string },
 ): Promise<string> {
   const { hash, ...rest } = entry;
   return control.inTransaction(async (tx) => {

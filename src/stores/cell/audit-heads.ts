@@ -7,19 +7,23 @@ import type { CellTransaction } from './cell-database.js';
 interface Stored {
   readonly link: string;
   readonly hash: string;
+  readonly keptAt: Date;
 }
 
-const HEADS = 'select link, hash from credit_rollout.audit_heads order by link';
+/** A head, and when the cell got it. */
+type KeptHead = ChainHead & Pick<Stored, 'keptAt'>;
 
-const toHead = ({ link, hash }: Stored): ChainHead => ({ link: BigInt(link), hash });
+const HEADS = 'select link, hash, kept_at from credit_rollout.audit_heads order by link';
+
+const toHead = ({ link, ...row }: Stored): KeptHead => ({ ...row, link: BigInt(link) });
 
 /** The oldest first. */
-export async function listAuditHeads(tx: CellTransaction): Promise<readonly ChainHead[]> {
+export async function listAuditHeads(tx: CellTransaction): Promise<readonly KeptHead[]> {
   return (await selectRows<Stored>(tx, HEADS)).map(toHead);
 }
 
 /** Undefined: it keeps none yet. */
-export async function findNewestAuditHead(tx: CellTransaction): Promise<ChainHead | undefined> {
+export async function findNewestAuditHead(tx: CellTransaction): Promise<KeptHead | undefined> {
   const row = await findRow<Stored>(tx, `${HEADS} desc limit 1`);
   return row && toHead(row);
 }

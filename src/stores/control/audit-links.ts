@@ -1,6 +1,7 @@
 // The chain over the audit, for its proof. The database writes it; nothing here does.
+import { hasHeadSql } from '../../../migrations/control/accepted-cuts.js';
 import { entryTextSql } from '../../../migrations/control/audit-chain.js';
-import type { AcceptedCut, ChainEnd, ChainHead, ChainPart } from '../../domain/operate/verify-chain.js';
+import type { ChainEnd, ChainHead, ChainPart } from '../../domain/operate/verify-chain.js';
 import { selectRow, selectRows } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
@@ -66,26 +67,34 @@ export async function countKeptEntries(tx: ControlTransaction): Promise<bigint> 
   return BigInt(kept);
 }
 
-/** What people accepted as lost. */
-export async function listAcceptedCuts(tx: ControlTransaction): Promise<readonly AcceptedCut[]> {
-  const rows = await selectRows<{ readonly from: string; readonly to: string }>(
+/** Those that the chain does not have; where the retention deleted their entry, it has them. */
+export async function listLostHeads<Head extends ChainHead>(
+  tx: ControlTransaction,
+  heads: readonly Head[],
+): Promise<readonly Head[]> {
+  const rows = await selectRows<{ readonly at: string }>(
     tx,
-    `select details ->> 'from' as "from", details ->> 'to' as "to" from credit_rollout_control.audit
-     where action = 'accept_audit_cut'
-       and details ->> 'from' ~ '^[0-9]{1,18}$' and details ->> 'to' ~ '^[0-9]{1,18}$'`,
+    `select w.at from unnest(:links::bigint[], :hashes::text[]) with ordinality as w (link, hash, at)
+     where not ${hasHeadSql('w.link', 'w.hash')}`,
+    { links: heads.map(({ link }) => link), hashes: heads.map(({ hash }) => hash) },
   );
-  return rows.map(({ from, to }) => ({ from: BigInt(from), to: BigInt(to) }));
+  const lost = new Set(rows.map(({ at }) => Number(at) - 1));
+  return heads.filter((_, at) => lost.has(at));
 }
 
-/** Whether the chain has this head, also where the retention deleted its entry. */
-export async function hasHead(tx: ControlTransaction, { link, hash }: ChainHead): Promise<boolean> {
-  const { has } = await selectRow<{ readonly has: boolean }>(
+/** The last link before a head that is older than it, by the clocks of control and of the cell that keeps the head. */
+export async function findRecordedBefore(
+  tx: ControlTransaction,
+  { link, keptAt }: ChainHead & { readonly keptAt: Date },
+): Promise<bigint> {
+  const { last } = await selectRow<{ readonly last: string }>(
     tx,
-    `select exists (select from credit_rollout_control.audit_links l where l.link = :link::bigint and l.hash = :hash)
-       or exists (select from credit_rollout_control.audit_gaps g
-         where :link::bigint between g.first_link and g.last_link
-           and (g.last_link <> :link::bigint or g.hash = :hash)) as has`,
-    { link, hash },
+    `select coalesce(max(p.link), 0) as last from (
+       select l.link from credit_rollout_control.audit_links l join credit_rollout_control.audit a using (seq)
+       where l.link < :link::bigint and a.at <= :kept_at::timestamptz
+       union all
+       select g.last_link from credit_rollout_control.audit_gaps g where g.last_link < :link::bigint) p`,
+    { link, kept_at: keptAt },
   );
-  return has;
+  return BigInt(last);
 }

@@ -1,9 +1,10 @@
 // Who did what, when and why: append-only. Holds no org data, only verbs, data centers and counts.
+import type { AuditAction } from '../../domain/operate/audit-action.js';
 import { execute, selectRow, selectRows } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
 export interface AuditEntry {
-  readonly action: string;
+  readonly action: AuditAction;
   readonly dataCenter?: string;
   readonly runId?: bigint;
   readonly epoch?: bigint;

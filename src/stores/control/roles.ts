@@ -60,6 +60,7 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     `insert (data_center, name, kind, limit_value, reason), update (limit_value, reason, ended_at)
        on credit_rollout_control.check_limits`,
     'insert (data_center, undo_id, digest, reason), update (ended_at) on credit_rollout_control.undo_requests',
+    'execute on function credit_rollout_control.accept_audit_cut',
     // arms a cut-over that is late
     'execute on function credit_rollout_control.seal_cutover',
     // sends messages again that were given up

@@ -1,5 +1,5 @@
 // The main flows on real Postgres, in this process: what each command prints, returns and writes.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -210,6 +210,11 @@ describe('the command line', () => {
     expect(await count('--by', actor)).toBe(of((row) => row.actor === actor));
     expect(await count('--action', action)).toBe(of((row) => row.action === action));
     expect(await count('--by', 'nobody of that name')).toBe(0);
+    expect(await count('--action', 'unfreeze')).toBe(0);
+    const mistyped = await run('audit', '--action', 'aprove');
+    expect(mistyped).toMatchObject({ code: 1, err: expect.stringMatching(/no action "aprove"[^]*--action approve/u) });
+    for (const flag of ['--by', '--action'])
+      expect(await run('audit', flag, '')).toMatchObject({ code: 1, err: expect.stringContaining('must not be empty') });
     const second = at.slice(0, 19);
     expect(await count('--from', second)).toBe(of((row) => row.at.slice(0, 19) >= second));
     expect(await count('--to', second)).toBe(of((row) => row.at.slice(0, 19) < second));
@@ -219,7 +224,7 @@ describe('the command line', () => {
     });
     expect((await run('audit', '--action', action, '--limit', '1')).out).not.toContain('undefined');
     const proof = JSON.parse((await run('audit', '--verify', '--json')).out);
-    expect(proof).toMatchObject({ intact: true, deleted: '0', entries: proof.link });
+    expect(proof).toMatchObject({ intact: true, complete: true, deleted: '0', entries: proof.link, lost: [], accepted: [] });
     const head = `${proof.link}:${proof.hash}`;
     expect(await run('audit', '--verify', '--head', head)).toMatchObject({
       code: 0,
@@ -230,6 +235,15 @@ describe('the command line', () => {
       code: 5,
       out: expect.stringContaining('is not the one whose head was kept'),
     });
+    const away = join(folder, 'away.yaml');
+    await writeFile(away, (await readFile(config, 'utf8')).replace(fleet.cell(1).url, 'postgres://127.0.0.1:1/gone'));
+    const unproven = await runCommand('audit', '--verify', '--config', away);
+    expect(unproven).toMatchObject({ code: 4, out: expect.stringContaining(`cannot be read: ${idOf(1)}`) });
+    expect(unproven.out).not.toContain('✔');
+    const told = await runCommand('audit', '--verify', '--json', '--config', away);
+    expect(told.code).toBe(4);
+    expect(JSON.parse(told.out)).toMatchObject({ intact: null, compared: [idOf(0)], not_compared: [idOf(1)] });
+    expect((await runCommand('audit', '--verify', '--head', other, '--config', away)).code).toBe(5);
     for (const flags of [
       ['--verify', '--csv'],
       ['--head', head],

@@ -224,6 +224,10 @@ describe('what a command prints', () => {
     await change(2, 'init');
     await read('audit', '--limit', '3');
     await read('audit');
+    await read('audit', '--verify');
+    await fleet.cell(1).sql("insert into credit_rollout.audit_heads values (900000, repeat('0', 64))");
+    await read('audit', '--verify');
+    await change(0, 'audit', '--verify', '--accept-cut', '--execute');
   });
 
   test('fits of what runs until it is stopped', async () => {

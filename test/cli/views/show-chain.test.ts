@@ -2,9 +2,10 @@
 import { expect, test } from 'vitest';
 import { showChain } from '../../../src/cli/views/show-chain.js';
 
-const cells = { compared: [], notCompared: [] } as const;
+const cells = { compared: [], notCompared: [], lost: [], accepted: [] } as const;
 const broken = { kind: 'broken', link: 7n, seq: 9n, ...cells } as const;
-const accept = 'npx credit-rollout audit --accept-cut';
+const again = 'npx credit-rollout audit --verify';
+const commands = { again, accept: `${again} --accept-cut` };
 
 test.each([
   ['changed', 'Entry 9 (link 7) is not what was recorded.'],
@@ -12,28 +13,63 @@ test.each([
   ['cut', 'The audit ends before link 7, and it was longer: its newest entries are missing.'],
   ['unchained', 'Entry 9 was added past the chain.'],
   ['rewritten', 'The chain up to link 7 is not the one whose head was kept: it was rewritten.'],
-] as const)('names what is wrong: %s', (code, sentence) => {
-  expect(showChain({ ...broken, code }, accept)).toBe(`✖ ${sentence} What is before link 7 is as it was recorded.`);
+  [
+    'unreachable',
+    'The cell of data center "us" keeps a head that the audit cannot have: something else wrote it.',
+    { keptBy: 'us' },
+  ],
+  [
+    'rewritten',
+    'The chain up to link 7 is not the one whose head the cell of "us" keeps: one of both was rewritten.',
+    { keptBy: 'us' },
+  ],
+] as const)('names what is wrong: %s', (code, sentence, keeper = {}) => {
+  expect(showChain({ ...broken, code, ...keeper }, commands)).toBe(
+    `✖ ${sentence} What is before link 7 is as it was recorded.`,
+  );
 });
 
+const state = { link: 1_500n, kept: 400n, hash: 'ab', entries: 1_400n, deleted: 100n, ...cells } as const;
+
 test('says how much was proven, and shows the head to keep', () => {
-  const state = { kind: 'intact', link: 1_500n, kept: 400n, hash: 'ab', ...cells } as const;
-  expect(showChain({ ...state, entries: 1_400n, deleted: 100n }, accept)).toBe(
+  expect(showChain({ ...state, kind: 'intact' }, commands)).toBe(
     `✔ The audit is what was recorded: 1,400 entries; 100 more were deleted by the retention.
 Keep this elsewhere, and give it back with --head:
 1500:ab`,
   );
-  expect(showChain({ ...state, link: 0n, entries: 0n, deleted: 0n }, accept)).toBe(
+  expect(showChain({ ...state, kind: 'intact', link: 0n, entries: 0n, deleted: 0n }, commands)).toBe(
     '✔ The audit is what was recorded: 0 entries.',
   );
 });
 
-test('says which cells it was compared with, and what to do where one keeps more', () => {
-  expect(showChain({ ...broken, code: 'cut', keptBy: 'in', compared: ['in', 'eu'], notCompared: ['us'] }, accept)).toBe(
+test('says what each cell keeps that control has lost, and how to accept it', () => {
+  const lost = [
+    { dataCenter: 'in', heads: [], from: 4n, to: 24n, entries: 21n },
+    { dataCenter: 'us', heads: [], from: 900n, to: 900n, entries: null },
+  ];
+  expect(showChain({ ...broken, code: 'cut', keptBy: 'in', lost, compared: ['in', 'us'] }, commands)).toBe(
     `✖ The audit ends before link 7, and it was longer: its newest entries are missing. What is before link 7 is as it was recorded.
-The cell of data center "in" keeps what control had there.
-If control was restored from an older copy, accept what it has lost: ${accept}
-Compared with what these cells keep: in, eu.
-Not compared, since these cells cannot be read: us.`,
+The cell of data center "in" keeps what control no longer has: links 4 to 24, 21 entries.
+The cell of data center "us" keeps link 900, which the audit of control cannot have reached.
+If control was restored from an older copy, accept what it has lost: ${commands.accept}
+Compared with what these cells keep: in, us.`,
+  );
+});
+
+test('is no tick where a loss was accepted, and none where a cell could not be compared', () => {
+  const at = new Date('2026-11-22T14:02:11Z');
+  const accepted = [
+    { dataCenter: 'in', heads: [], from: '4', to: '24', entries: '21', at, by: 'ann', reason: 'the disk was lost' },
+  ];
+  const text = showChain({ ...state, kind: 'accepted', accepted, deleted: 0n }, commands);
+  expect(text).toContain('! The audit is not complete. What is there is what was recorded: 1,400 entries.\n');
+  expect(text).toMatch(/Lost, and accepted by ann at .*: links 4 to 24 \(21 entries\) of data center "in": the disk/u);
+  expect(showChain({ ...state, kind: 'uncompared', compared: ['in'], notCompared: ['us'] }, commands)).toBe(
+    `! The audit is not proven: not every cell could be compared. By its own hashes it is in order: 1,400 entries; 100 more were deleted by the retention.
+Keep this elsewhere, and give it back with --head:
+1500:ab
+Compared with what these cells keep: in.
+Not compared, since these cells cannot be read: us.
+Once they can be read, repeat it: ${again}`,
   );
 });
