@@ -59,7 +59,7 @@ export const AUDIT = [
     'a cell that cannot be read counts as compared': ['cells.notCompared.length > 0', 'cells.notCompared.length > 99'],
   }),
   ...listBugs('audit', 'src/domain/operate/lost-heads.ts', LOST, {
-    'what a person accepted is compared for ever': ['=> !accepted.has(', '=> !accepted.keys('],
+    'what a person accepted is compared for ever': ['=> !accepted.has(', '=> !new Set().has('],
     'what one cell lost is accepted for every cell': ['`${dataCenter} ${link}:', '`${dataCenter === null} ${link}:'],
   }),
   ...listBugs('audit', 'migrations/control/accepted-cuts.ts', HEADS, {

@@ -27,7 +27,7 @@ export async function endForgottenRuns(
     const unknown = open.filter((runId) => !known.includes(runId));
     // before the end, and once: a process that dies in between must not leave an end that nobody can explain
     for (const runId of unknown) {
-      const entry = { action: 'end_forgotten_run', dataCenter, runId };
+      const entry = { action: 'end_forgotten_run' as const, dataCenter, runId };
       if (!(await isAudited(tx, entry))) await appendAudit(tx, { ...entry, epoch, reason: REASON });
     }
     return unknown;

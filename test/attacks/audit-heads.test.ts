@@ -167,7 +167,12 @@ describe('what is lost is accepted', () => {
     const gone = { link: '900', hash: '0'.repeat(64) };
     for (const login of [viewer, approver, scheduler]) expect(await login.attempt(accept([gone]))).toBe(DENIED);
     for (const wrong of [
-      ...[accept([]), accept([{ ...gone, link: '0' }]), accept([{ ...gone, hash: '' }]), accept([gone, { link: '901' }])],
+      ...[
+        accept([]),
+        accept([{ ...gone, link: '0' }]),
+        accept([{ ...gone, hash: '' }]),
+        accept([gone, { link: '901' }]),
+      ],
       ...[accept([gone], 'null', 'nowhere'), accept([gone], '0'), accept([gone], '900')],
       accept([gone]).replace(`'x'`, `''`),
     ])

@@ -246,7 +246,10 @@ function registerChecks(cli: Command, execute: Execute): void {
     .option('--from <when>', 'a local date or time, in the zone of --dc, else in UTC')
     .option('--to <when>', 'likewise, not included')
     .option('--csv', 'as CSV')
-    .option('--verify', 'check the hashes of all entries instead; 5: one is not what was recorded, 4: a cell could not be compared')
+    .option(
+      '--verify',
+      'check the hashes of all entries instead; 5: one is not what was recorded, 4: a cell could not be compared',
+    )
     .option('--head <link:hash>', 'also compare with a head that --verify showed before; may be repeated', parseHead)
     .option(
       '--accept-cut',

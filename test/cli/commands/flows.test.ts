@@ -212,9 +212,12 @@ describe('the command line', () => {
     expect(await count('--by', 'nobody of that name')).toBe(0);
     expect(await count('--action', 'unfreeze')).toBe(0);
     const mistyped = await run('audit', '--action', 'aprove');
-    expect(mistyped).toMatchObject({ code: 1, err: expect.stringMatching(/no action "aprove"[^]*--action approve/u) });
+    expect(mistyped).toMatchObject({ code: 1, err: expect.stringMatching(/no action "aprove".*--action approve/su) });
     for (const flag of ['--by', '--action'])
-      expect(await run('audit', flag, '')).toMatchObject({ code: 1, err: expect.stringContaining('must not be empty') });
+      expect(await run('audit', flag, '')).toMatchObject({
+        code: 1,
+        err: expect.stringContaining('must not be empty'),
+      });
     const second = at.slice(0, 19);
     expect(await count('--from', second)).toBe(of((row) => row.at.slice(0, 19) >= second));
     expect(await count('--to', second)).toBe(of((row) => row.at.slice(0, 19) < second));
@@ -224,7 +227,14 @@ describe('the command line', () => {
     });
     expect((await run('audit', '--action', action, '--limit', '1')).out).not.toContain('undefined');
     const proof = JSON.parse((await run('audit', '--verify', '--json')).out);
-    expect(proof).toMatchObject({ intact: true, complete: true, deleted: '0', entries: proof.link, lost: [], accepted: [] });
+    expect(proof).toMatchObject({
+      intact: true,
+      complete: true,
+      deleted: '0',
+      entries: proof.link,
+      lost: [],
+      accepted: [],
+    });
     const head = `${proof.link}:${proof.hash}`;
     expect(await run('audit', '--verify', '--head', head)).toMatchObject({
       code: 0,

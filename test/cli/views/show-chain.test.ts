@@ -23,7 +23,7 @@ test.each([
     'The chain up to link 7 is not the one whose head the cell of "us" keeps: one of both was rewritten.',
     { keptBy: 'us' },
   ],
-] as const)('names what is wrong: %s', (code, sentence, keeper = {}) => {
+] as const)('names what is wrong: %s', (code, sentence, keeper?: { readonly keptBy: string }) => {
   expect(showChain({ ...broken, code, ...keeper }, commands)).toBe(
     `✖ ${sentence} What is before link 7 is as it was recorded.`,
   );

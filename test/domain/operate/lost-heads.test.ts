@@ -28,7 +28,11 @@ test('a head is accepted with its link, its hash and its cell, and with nothing 
 
 test('a chain is rewritten, cut, or in order beside a head that it cannot have', () => {
   expect(breakByCuts(7n, [])).toBeUndefined();
-  expect(breakByCuts(7n, [head('in', 9n), head('eu', 7n)])).toMatchObject({ code: 'rewritten', link: 7n, keptBy: 'eu' });
+  expect(breakByCuts(7n, [head('in', 9n), head('eu', 7n)])).toMatchObject({
+    code: 'rewritten',
+    link: 7n,
+    keptBy: 'eu',
+  });
   expect(breakByCuts(7n, [head('us', FAR), head('in', 9n)])).toMatchObject({ code: 'cut', link: 8n, keptBy: 'in' });
   expect(breakByCuts(7n, [head('us', FAR)])).toMatchObject({ code: 'unreachable', link: 8n, keptBy: 'us' });
 });
