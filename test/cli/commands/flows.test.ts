@@ -212,7 +212,7 @@ describe('the command line', () => {
     expect(await count('--by', 'nobody of that name')).toBe(0);
     expect(await count('--action', 'unfreeze')).toBe(0);
     const mistyped = await run('audit', '--action', 'aprove');
-    expect(mistyped).toMatchObject({ code: 1, err: expect.stringMatching(/no action "aprove".*--action approve/su) });
+    expect(mistyped).toMatchObject({ code: 1, err: expect.stringMatching(/no action aprove.*--action approve/su) });
     for (const flag of ['--by', '--action'])
       expect(await run('audit', flag, '')).toMatchObject({
         code: 1,
