@@ -10,8 +10,8 @@ export const hasHeadSql = (link: string, hash: string): string => `(
     where ${link} between g.first_link and g.last_link and (g.last_link <> ${link} or g.hash = ${hash})))`;
 
 /**
- * Why: an accepted cut names each head that a cell keeps and control has lost, by link and hash. Whether they are lost is
- * asked while the entry is chained, under the lock of the head: whoever asks before can have them chained afterwards.
+ * Why: an accepted cut names each head that a cell keeps and control has lost, by link and hash. Whether they are lost
+ * is asked while the entry is chained, under the lock of the head: before that, they may still come.
  */
 export const acceptExactHeads: Migration = {
   name: '20261207030000_pre_accept_exact_heads',

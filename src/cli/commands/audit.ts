@@ -79,8 +79,8 @@ const EXITS = { intact: 0, accepted: 0, uncompared: 4, broken: 5 } as const sati
 >;
 
 /**
- * `cut`: what control has lost, of the cell of `dc` only, is accepted for this reason before it is verified; without one
- * it is only shown.
+ * `cut`: what control has lost, of the cell of `dc` only, is accepted for this reason before it is verified; without
+ * one it is only shown.
  */
 function runVerifyAudit(
   session: CliSession,

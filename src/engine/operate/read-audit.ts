@@ -24,7 +24,7 @@ export interface AuditQuestion extends Pick<AuditFilter, 'dataCenter' | 'actor' 
   readonly zone: string;
 }
 
-/** At most `limit`. Throws invalid_instant, and invalid_argument where the time is empty or nothing is ever called so. */
+/** At most `limit`. Throws invalid_instant; invalid_argument where the time is empty, or there is no such action. */
 export async function readAudit(
   { control }: Pick<EngineContext, 'control'>,
   limit: number,
