@@ -213,8 +213,7 @@ describe('the command line', () => {
     expect(await count('--action', 'unfreeze')).toBe(0);
     const mistyped = await run('audit', '--action', 'aprove');
     expect(mistyped).toMatchObject({ code: 1, err: expect.stringMatching(/no action aprove.*--action approve/su) });
-    for (const flag of ['--by', '--action'])
-      expect((await run('audit', flag, '')).err).toContain('must not be empty');
+    for (const flag of ['--by', '--action']) expect((await run('audit', flag, '')).err).toContain('must not be empty');
     const second = at.slice(0, 19);
     expect(await count('--from', second)).toBe(of((row) => row.at.slice(0, 19) >= second));
     expect(await count('--to', second)).toBe(of((row) => row.at.slice(0, 19) < second));
