@@ -143,6 +143,6 @@ export const controlMigrations: readonly Migration[] = [
   createUndoRequests,
   sealAuditHeads,
   loseUndos,
-  undoAgain,
   acceptExactHeads,
+  undoAgain,
 ];
