@@ -21,6 +21,7 @@ import { deleteHoldsByFunctions } from './deleted-by-functions.js';
 import { recordEnds } from './ends.js';
 import { boundControlEpochs } from './epochs.js';
 import { recordFailedSteps } from './failed-steps.js';
+import { forgetUndos } from './forgotten-undos.js';
 import { orderPolicy, readControlFresh, tellOwnRowsApart } from './fresh-snapshots.js';
 import { bindControlNames, recordPeople, recordSchedulerLogins, requireApprovals } from './guards.js';
 import { logHolds } from './hold-log.js';
@@ -145,4 +146,5 @@ export const controlMigrations: readonly Migration[] = [
   loseUndos,
   acceptExactHeads,
   undoAgain,
+  forgetUndos,
 ];

@@ -89,6 +89,15 @@ export const REST = [
       'Number(await readControlClock(tx)) < 0',
     ],
   }),
+  ...listBugs('undo', 'src/engine/scheduler/audit-cells.ts', 'test/engine/undo/forgotten.test.ts', {
+    'one that control forgot is reversed by the next night': ['if (isUndoForgotten(row.stage, reading))', 'if (false)'],
+  }),
+  ...listBugs('undo', 'src/domain/rollout/decide-data-center.ts', 'test/engine/undo/forgotten.test.ts', {
+    'a night goes on before the auditor has looked': [
+      'if (isUndoForgotten(dc.stage, dc.cell)) return',
+      'if (false) return',
+    ],
+  }),
   ...listBugs('undo', 'src/cli/commands/undo.ts', 'test/cli/views/show-undo.test.ts', {
     'orgs that it leaves are a success': [
       `report.counts.conflicts > 0 ? ORGS_LEFT_OUT : 0`,

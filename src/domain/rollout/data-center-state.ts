@@ -34,7 +34,7 @@ export interface NextFacts {
   readonly failure: string | null;
   /** The newest repair since then; `name`: as it is approved, for example `in-p3`. */
   readonly repair: { readonly state: 'proposed' | 'applied'; readonly name: string } | undefined;
-  /** Its newest run is undone, and an older one that wrote is not. */
+  /** There is a run that wrote and is not undone: asked for after an undo only. */
   readonly undoable?: boolean;
 }
 
@@ -67,10 +67,16 @@ const usePlan = ({ planId, step }: PlanToUse): ReleaseCommand =>
   step === 'approve' ? approveByOther(planId) : byCommand('apply', '--plan', planId, '--execute');
 
 /** A retry alone would find the same allotments, or the same run that the cell has ended. */
-function nextAfterFailure(dc: DataCenterSnapshot, { failure, repair, now }: NextFacts): ReleaseCommand {
+function nextAfterFailure(dc: DataCenterSnapshot, { failure, repair, now, undoable }: NextFacts): ReleaseCommand {
   if (failure === 'verification_mismatch' && repair === undefined) return byCommand('repair', '--dc', dc.id);
+  if (failure === 'undo_forgotten' && !undoable) return keepUndone(dc.id);
   return failure === 'seal_used' ? byCommand('apply', '--dc', dc.id, '--execute') : continueFailed(dc, now);
 }
+
+const keepUndone = (id: string): ReleaseCommand => ({
+  ...byCommand('abort', '--dc', id),
+  after: ' keeps what was undone; apply rolls it out again',
+});
 
 /** A rollout or an undo is requested or runs, paused or not. */
 export const isUnderWay = (dc: DataCenterSnapshot): boolean =>

@@ -1,6 +1,7 @@
 // Decides whether a data center is still what was verified, or undone: a failover or a restore can lose the tail of a
 // run.
 import type { CellReading } from './snapshot.js';
+import type { Stage } from './stage.js';
 
 /** Nothing is under way, but the fence is open: a restored control database does not know that it opened it. */
 export function isLeftOpen(cell: CellReading): boolean {
@@ -18,6 +19,13 @@ export function decideUndoneAudit(dc: { readonly epoch: bigint | null }, cell: C
   if (run.pending > 0) return 'ranges of the undo are pending again';
   return fence.epoch < dc.epoch ? 'the fence is at an older epoch than the undo had' : undefined;
 }
+
+/**
+ * The cell took back what control calls rolled out: control was restored to before the undo. A night would put it all
+ * there again, against what two people agreed on; a person decides.
+ */
+export const isUndoForgotten = (stage: Stage, cell: CellReading | undefined): boolean =>
+  (stage === 'done' || stage === 'baking') && cell?.kind === 'read' && cell.undone === true;
 
 /** Why it must be rolled out again, or undefined. An unreadable cell proves nothing either way. */
 export function decideAudit(dc: { readonly epoch: bigint | null }, cell: CellReading): string | undefined {

@@ -1,4 +1,5 @@
 // Everything that is decided about one data center in one tick: its rollout, its maintenance, its gate. Pure.
+import { isUndoForgotten } from './decide-audit.js';
 import { decideGate } from './decide-gate.js';
 import { decideMaintenance } from './decide-maintenance.js';
 import { decideStep } from './decide-rollout.js';
@@ -13,6 +14,8 @@ export function decideDataCenter(snapshot: Snapshot, dc: DataCenterSnapshot): De
   // everything else is decided once it is over
   if (pause !== undefined && isPauseOver(dc, snapshot.now))
     return { steps: [{ kind: 'end_pause', reason: 'the pause ended at its time' }], holds: [pause] };
+  // the auditor fails it: until then nothing goes on
+  if (isUndoForgotten(dc.stage, dc.cell)) return { steps: [], holds: [] };
   const decisions = [decideStep(snapshot, dc), decideMaintenance(snapshot, dc), decideGate(snapshot, dc)];
   const steps = [...decideLanes(dc), ...decideChecks(dc), ...decisions.flatMap((decision) => decision.steps)];
   const holds = [...decisions.flatMap((decision) => decision.holds), ...holdsOfFailures(dc, steps)];

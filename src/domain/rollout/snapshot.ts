@@ -12,6 +12,8 @@ export type CellReading =
       readonly fence: FenceReading;
       /** The run that control names; undefined when the cell does not know it yet. */
       readonly run: RunReading | undefined;
+      /** It has an undo that is newer than the run that control names; left out: it has none. */
+      readonly undone?: boolean;
       /** `changed`: our views read another relation than the one that has the name of the source. */
       readonly source: 'attached' | 'detached' | 'changed';
       readonly workersAlive: number;

@@ -71,5 +71,7 @@ export const STAGE_TRANSITIONS: readonly StageTransition[] = [
   edge('undone', 'undoing', 'an undo of an older run was asked for'),
   edge('undoing', 'undone', 'every change of the run is undone or listed as a conflict'),
   edge('undoing', 'failed', 'a rule was broken'),
+  edge('baking', 'failed', 'the cell has an undo that control does not know'),
+  edge('done', 'failed', 'the cell has an undo that control does not know'),
   edge('undone', 'failed', 'the cell is not what was undone: some of it came back'),
 ];

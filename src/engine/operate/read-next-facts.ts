@@ -19,7 +19,8 @@ export async function readNextFacts(
   const { id, stage, requested } = dc;
   if (!RESTING_STAGES.includes(stage) || requested) return { now, plan: undefined, failure, repair: undefined };
   const repair = await readIn(context, dc, findNewestRepair);
-  const older = stage === 'undone' ? await readIn(context, dc, findUndoableRun) : undefined;
+  const isAfterUndo = stage === 'undone' || failure === 'undo_forgotten';
+  const older = isAfterUndo ? await readIn(context, dc, findUndoableRun) : undefined;
   return {
     now,
     plan: await findPlanToUse(context, id),

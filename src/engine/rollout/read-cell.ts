@@ -17,6 +17,7 @@ import { isReadOnly, readSourceState } from '../../stores/cell/identity.js';
 import { findMaintenance } from '../../stores/cell/reconcile/maintenance.js';
 import { hasAdoption } from '../../stores/cell/setup/adoption.js';
 import { runBakeQuery } from '../../stores/cell/setup/doctor-queries.js';
+import { hasUndoAfter } from '../../stores/cell/undo/undo-runs.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import { readQueryCheck } from '../batch/sample-checks.js';
 import { nameReadFailure } from '../database-errors.js';
@@ -69,6 +70,7 @@ export async function readCell(
           singleWrites: fence.singleWrites,
         },
         run: progress,
+        undone: runId !== null && (await hasUndoAfter(tx, runId)),
         source: await readSourceState(tx),
         workersAlive: workers.alive,
         openLanes: await listOpenLanes(tx),

@@ -34,9 +34,9 @@ export async function retryRun(
         ...(row && { next: adviseFitting(dataCenter, row) }),
       });
     const runId = row.runId;
-    if (await context.control.inTransaction((tx) => isUndoRun(tx, runId)))
+    if (row.undoFailed || (await context.control.inTransaction((tx) => isUndoRun(tx, runId))))
       throw new RolloutError('wrong_stage', {
-        message: `An undo of data center "${dataCenter}" failed; it is not retried.`,
+        message: `What failed in data center "${dataCenter}" is an undo; it is not retried.`,
         next: advise`Ask for it again: ${command`undo --dc ${dataCenter} --execute --reason TEXT`}`,
       });
     if (row.planId === null)

@@ -1,7 +1,8 @@
 // Compares every idle data center with its cell. One that was verified and is not any more goes back to pending and
-// is requested again; one that was undone and is not any more has failed; a fence that is open although no run is under
+// is requested again; one that was undone and is not any more has failed, and so has one whose undo control does not
+// know; a fence that is open although no run is under
 // way is closed by the next tick. Ends runs that control does not know.
-import { decideAudit, decideUndoneAudit, isLeftOpen } from '../../domain/rollout/decide-audit.js';
+import { decideAudit, decideUndoneAudit, isLeftOpen, isUndoForgotten } from '../../domain/rollout/decide-audit.js';
 import type { CellReading } from '../../domain/rollout/snapshot.js';
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
 import { appendAudit } from '../../stores/control/audit.js';
@@ -34,12 +35,14 @@ export async function auditCells(context: EngineContext): Promise<readonly strin
 
 async function auditOne(context: EngineContext, row: DataCenterRow): Promise<string | undefined> {
   const reading = await readCell(() => context.cells.get(row.id), { runId: row.runId, adoption: row.adoption });
+  if (isUndoForgotten(row.stage, reading))
+    return fail(context, row, 'undo_forgotten', 'the cell has an undo that control does not know');
   const isVerified = (row.stage === 'done' || row.stage === 'baking') && row.requestedAt === null;
   const reason = isVerified ? decideAudit(row, reading) : undefined;
   if (reason !== undefined) return reopen(context, row, reason);
   const isUndone = row.stage === 'undone' && row.requestedAt === null;
   const lost = isUndone ? decideUndoneAudit(row, reading) : undefined;
-  if (lost !== undefined) return failUndone(context, row, lost);
+  if (lost !== undefined) return fail(context, row, 'undo_lost', lost);
   // the next tick closes every fence that is not confirmed closed
   if (row.fenceConfirmedClosed && isLeftOpen(reading)) return unconfirm(context, row);
   await recordReading(context, row, reading);
@@ -85,16 +88,22 @@ async function reopen(context: EngineContext, row: DataCenterVersion, reason: st
   return moved ? row.id : undefined;
 }
 
-/** A person asks for the undo again. Its fence may be open in the cell: the next tick closes it. */
-async function failUndone(context: EngineContext, row: DataCenterVersion, reason: string): Promise<string | undefined> {
-  const change = { stage: 'failed', failure: 'undo_lost', fenceConfirmedClosed: false } as const;
+/** A person decides what goes on. Its fence may be open in the cell: the next tick closes it. */
+async function fail(
+  context: EngineContext,
+  row: DataCenterVersion & Pick<RolloutPosition, 'stage'>,
+  failure: 'undo_lost' | 'undo_forgotten',
+  reason: string,
+): Promise<string | undefined> {
+  // also what was asked for before the undo
+  const change = { stage: 'failed', failure, fenceConfirmedClosed: false, requestedAt: null } as const;
   const moved = await context.control.inTransaction(async (tx) => {
     const done = await transitionDataCenter(tx, row, change);
-    const details = { from: 'undone', to: change.stage, failure: change.failure };
+    const details = { from: row.stage, to: change.stage, failure };
     if (done) await appendAudit(tx, { action: 'transition', dataCenter: row.id, reason, details });
     return done;
   });
-  if (moved) context.log.warn('undo_lost', { data_center: row.id, reason });
+  if (moved) context.log.warn(failure, { data_center: row.id, reason });
   return moved ? row.id : undefined;
 }
 

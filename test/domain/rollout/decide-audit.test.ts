@@ -1,7 +1,8 @@
 // When a verified data center goes back to pending: only when its cell proves that it is another one than was verified.
 import { describe, expect, test } from 'vitest';
-import { decideAudit, decideUndoneAudit } from '../../../src/domain/rollout/decide-audit.js';
+import { decideAudit, decideUndoneAudit, isUndoForgotten } from '../../../src/domain/rollout/decide-audit.js';
 import type { CellReading, FenceReading, RunReading } from '../../../src/domain/rollout/snapshot.js';
+import { STAGES } from '../../../src/domain/rollout/stage.js';
 
 const RUN = {
   canary: { passed: true, pending: 0, unverified: 0, mismatches: 0, verifiedForMs: null },
@@ -33,6 +34,16 @@ const reading = (fence: Partial<FenceReading> = {}, run: Partial<RunReading> | n
   gateHolder: null,
   freeze: null,
   maintenance: undefined,
+});
+
+describe('isUndoForgotten', () => {
+  test('holds what control calls rolled out, where the cell has a newer undo', () => {
+    const found = STAGES.filter((stage) => isUndoForgotten(stage, { ...reading(), undone: true } as CellReading));
+    expect(found).toEqual(['baking', 'done']);
+    expect(isUndoForgotten('done', reading())).toBe(false);
+    expect(isUndoForgotten('done', undefined)).toBe(false);
+    expect(isUndoForgotten('done', { kind: 'unreachable', code: '08006' })).toBe(false);
+  });
 });
 
 describe('decideAudit', () => {

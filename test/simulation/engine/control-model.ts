@@ -85,7 +85,7 @@ export const controlModel = {
     const given = { ...before, ...change, ...(settings && { settings }), version: version + 1 } as DataCenterRow;
     const asked = change.requestedAt == null ? {} : { requestedBy: 'ana' };
     const moved = change.cutoverAt === undefined ? {} : { cutoverSetAt: nowOf(tx) };
-    const undoFailed = given.stage === 'failed' && isUndo(tx.now, given.runId);
+    const undoFailed = given.stage === 'failed' && (given.failure === 'undo_forgotten' || isUndo(tx.now, given.runId));
     const after = recordVerb(before, { ...given, ...asked, ...moved, undoFailed }, nowOf(tx));
     checkStep(tx.now, before, after);
     tx.write((state) => {

@@ -207,6 +207,8 @@ export const orgsModel = {
         one.state === 'accepted' &&
         one.undoes === undoableRun(tx.now),
     ),
+  hasUndoAfter: async (tx: CellTx, run: bigint) =>
+    tx.now.runs.some(({ kind, runId }) => kind === 'undo' && runId > run),
   openSealedUndo: async (tx: CellTx, seal: unknown) => {
     const { runId, planId: undoId, digest } = seal as Sealed;
     const plan = tx.now.undoPlans.find((one) => one.undoId === undoId);

@@ -28,3 +28,13 @@ export function undoRange(tx: CellTransaction, runId: bigint, batchNo: number): 
     { run_id: runId, batch_no: batchNo },
   );
 }
+
+/** Whether an undo that is newer than the run began in this cell, whatever became of it. */
+export async function hasUndoAfter(tx: CellTransaction, runId: bigint): Promise<boolean> {
+  const { found } = await selectRow<{ readonly found: boolean }>(
+    tx,
+    `select exists (select from credit_rollout.runs where kind = 'undo' and run_id > :run_id::bigint) as found`,
+    { run_id: runId },
+  );
+  return found;
+}
