@@ -9,7 +9,7 @@ export const FAILURES = {
   batch_too_slow: 'a batch that cannot be split further takes longer than its time-out',
   source_too_slow: 'the source cannot be read range by range in time; `org_id` may have no index',
   undo_lost: 'a failover or a restore lost the end of an undo; ask for it again',
-  undo_forgotten: 'the cell has an undo that control does not know, as after control was restored',
+  undo_forgotten: 'the cell has an undo that control does not know: control was restored',
   rule_violation: 'a write broke the promise, and the database named no constraint',
 } as const;
 export type Failure = keyof typeof FAILURES;
