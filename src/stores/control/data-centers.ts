@@ -132,9 +132,8 @@ const SELECT = `select id, position, zone, stage, stage_since, intent, quiet as 
   requested_by, request_reason, run_id, epoch, verified_at, bake_until, failure, plan_id, plan as settings, done_at,
   not_before_at, not_before_local, cutover_at, cutover_local, cutover_set_at, single_writes, gate_configured_at,
   gate_effective_at, gate_latched_at, gate_swept_at, version, revision::int, paused_at, paused_by, pause_reason,
-  paused_until, lanes, lanes_by, lanes_at,
-  stage = 'failed' and (failure = 'undo_forgotten' or exists (select from credit_rollout_control.runs r
-    where r.run_id = data_centers.run_id and r.kind = 'undo')) as undo_failed,
+  paused_until, lanes, lanes_by, lanes_at, stage = 'failed' and (failure = 'undo_forgotten' or exists (
+    select from credit_rollout_control.runs r where r.run_id = data_centers.run_id and r.kind = 'undo')) as undo_failed,
   (select p.digest from credit_rollout_control.cell_proposals p where p.data_center = data_centers.id
      and p.kind = 'adoption' and p.state = 'approved' order by p.number desc limit 1) as adoption
 from credit_rollout_control.data_centers`;
