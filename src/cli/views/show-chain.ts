@@ -18,6 +18,9 @@ export function showChain(proof: AuditProof, { again, accept }: ProofCommands): 
       ? [`If control was restored from an older copy, accept what it has lost: ${accept}`]
       : []),
     ...proof.accepted.map(showAccepted),
+    ...proof.silent.map(
+      ({ dataCenter, until }) => `The cell of data center "${dataCenter}" keeps no new head before link ${until}.`,
+    ),
     ...showCells(proof, again),
   ].join('\n');
 }

@@ -95,6 +95,20 @@ export function groupLost(lost: readonly CellHead[], head: bigint): readonly Cel
   );
 }
 
+/** A cell that keeps no new head until the audit is longer than what it keeps, as after an accepted loss. */
+export interface SilentCell {
+  readonly dataCenter: string;
+  /** The first link whose head it would keep. */
+  readonly until: bigint;
+}
+
+/** `head`: the link of control's head. */
+export function listSilent(kept: readonly CellHead[], head: bigint): readonly SilentCell[] {
+  const newest = new Map<string, bigint>();
+  for (const { dataCenter, link } of kept) if (link > (newest.get(dataCenter) ?? head)) newest.set(dataCenter, link);
+  return [...newest].map(([dataCenter, link]) => ({ dataCenter, until: link + 1n }));
+}
+
 /** What lost heads say of a chain that is in order up to `head`; undefined: there are none. */
 export function breakByCuts(head: bigint, lost: readonly CellHead[]): ChainBreak | undefined {
   const lowest = lost.reduce<CellHead | undefined>((low, one) => (low && low.link <= one.link ? low : one), undefined);

@@ -1,6 +1,12 @@
 // Proves that the audit is what was recorded: the chain from its first link to its head, as of one moment, against the
 // heads that cells keep. Reads only.
-import { type AcceptedCut, type AuditCut, breakByCuts } from '../../domain/operate/lost-heads.js';
+import {
+  type AcceptedCut,
+  type AuditCut,
+  breakByCuts,
+  listSilent,
+  type SilentCell,
+} from '../../domain/operate/lost-heads.js';
 import {
   CHAIN_START,
   type ChainBreak,
@@ -25,6 +31,7 @@ export type AuditProof = AuditFinding &
     /** Heads that control has lost and nobody accepted. */
     readonly lost: readonly AuditCut[];
     readonly accepted: readonly AcceptedCut[];
+    readonly silent: readonly SilentCell[];
   };
 
 /** `heads`: those that somebody kept; the chain must have each of them, and each of what cells keep. */
@@ -41,7 +48,8 @@ export async function verifyAudit(
       const found = (chain.kind === 'intact' ? breakByCuts(chain.link, lost) : undefined) ?? chain;
       const kind = cells.notCompared.length > 0 ? 'uncompared' : accepted.length > 0 ? 'accepted' : 'intact';
       const finding: AuditFinding = found.kind === 'broken' ? found : { ...found, kind };
-      return { ...finding, ...cells, lost: await describeCuts(tx, lost), accepted };
+      const silent = found.kind === 'broken' ? [] : listSilent(kept, found.link);
+      return { ...finding, ...cells, lost: await describeCuts(tx, lost), accepted, silent };
     },
     { reads: 'one moment' },
   );

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { showChain } from '../../../src/cli/views/show-chain.js';
 
-const cells = { compared: [], notCompared: [], lost: [], accepted: [] } as const;
+const cells = { compared: [], notCompared: [], lost: [], accepted: [], silent: [] } as const;
 const broken = { kind: 'broken', link: 7n, seq: 9n, ...cells } as const;
 const again = 'npx credit-rollout audit --verify';
 const commands = { again, accept: `${again} --accept-cut` };
@@ -61,7 +61,9 @@ test('is no tick where a loss was accepted, and none where a cell could not be c
   const accepted = [
     { dataCenter: 'in', heads: [], from: '4', to: '24', entries: '21', at, by: 'ann', reason: 'the disk was lost' },
   ];
-  const text = showChain({ ...state, kind: 'accepted', accepted, deleted: 0n }, commands);
+  const silent = [{ dataCenter: 'in', until: 25n }];
+  const text = showChain({ ...state, kind: 'accepted', accepted, silent, deleted: 0n }, commands);
+  expect(text).toContain('The cell of data center "in" keeps no new head before link 25.');
   expect(text).toContain('! The audit is not complete. What is there is what was recorded: 1,400 entries.\n');
   expect(text).toMatch(/Lost, and accepted by ann at .*: links 4 to 24 \(21 entries\) of data center "in": the disk/u);
   expect(showChain({ ...state, kind: 'uncompared', compared: ['in'], notCompared: ['us'] }, commands)).toBe(
