@@ -222,5 +222,7 @@ describe('what is lost is accepted', () => {
     await restoreCopy();
     const cut = { dataCenter: dcs[0], from, to: from + 2n, entries: 3n };
     expect(await verify()).toMatchObject({ kind: 'broken', code: 'cut', link: from, keptBy: dcs[0], lost: [cut] });
+    await expect(findAuditCuts(scene.fleet.engine, dcs[1])).rejects.toMatchObject({ code: 'invalid_argument' });
+    expect(await findAuditCuts(scene.fleet.engine, dcs[0])).toMatchObject([cut]);
   });
 });

@@ -245,6 +245,8 @@ describe('the command line', () => {
     expect((await runCommand('audit', '--verify', '--head', other, '--config', away)).code).toBe(5);
     for (const flags of [
       ['--verify', '--csv'],
+      ['--verify', '--dc', idOf(0)],
+      ['--verify', '--accept-cut', '--dc', 'nowhere'],
       ['--head', head],
       ['--verify', '--head', '1:2'],
       ['--accept-cut'],
