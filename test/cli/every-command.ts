@@ -43,6 +43,7 @@ export function listLines(dc: string, org: string): readonly (readonly string[])
     'calendar',
     ...['pause', 'resume', 'abort', 'retry', 'freeze', 'unfreeze'].map((verb) => `${verb} ${at} ${reason}`),
     `undo ${at}`,
+    `undo ${at} --show`,
     `undo ${at} --execute ${reason}`,
     'cutover show',
     `cutover postpone ${at} --to 2199-01-01 ${reason}`,

@@ -187,7 +187,8 @@ export const CONTROL_INVARIANTS = [
   },
   {
     id: 'I11',
-    holds: 'done in control, and not asked for again, means: fence closed, nothing pending, everything verified, the same counts',
+    holds:
+      'done in control, and not asked for again, means: fence closed, nothing pending, everything verified, the same counts',
     sql: `select d.id, d.stage, r.pending, c.state from credit_rollout_control.data_centers d join cell c on c.id = d.id
       left join run r on r.id = d.id and r.run = d.run_id
       left join credit_rollout_control.runs k on k.run_id = d.run_id

@@ -28,6 +28,7 @@ export function registerIntents(cli: Command, execute: Execute): void {
     .requiredOption('--dc <id>', 'the data center')
     .option('--limit <n>', 'list at most so many orgs that fall, and so many that are left', parseCount(100_000), 50)
     .option('--execute', 'do it, or propose it where paid orgs fall; needs --reason')
+    .option('--show', 'show what is proposed or waits, as it was computed: for the person who approves it')
     .option('--withdraw <id>', 'withdraw an undo that has not begun, for example in-u2; needs --reason')
     .action((flags: UndoFlags) => execute(async (session) => (await import('./undo.js')).runUndo(session, flags)));
   cli

@@ -4,6 +4,7 @@
 import { findDataCenter, type Program } from '../../compose.js';
 import { previewUndo, type UndoReport } from '../../engine/undo/preview-undo.js';
 import { requestUndo, withdrawOpenUndo } from '../../engine/undo/request-undo.js';
+import { showUndoPlan } from '../../engine/undo/show-undo-plan.js';
 import { type CommandText, command } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { parseProposalId } from '../../kernel/proposal-id.js';
@@ -18,6 +19,8 @@ import { showUndo, undoDocument } from '../views/show-undo.js';
 export interface UndoFlags {
   readonly dc: string;
   readonly execute?: boolean;
+  /** What waits is shown, as it was computed. */
+  readonly show?: boolean;
   /** The name of the undo that is withdrawn. */
   readonly withdraw?: string;
   readonly limit: number;
@@ -26,15 +29,24 @@ export interface UndoFlags {
 export function runUndo(session: CliSession, flags: UndoFlags): Promise<number> {
   return withProgram(session, { policy: 'warned' }, async (program) => {
     const dataCenter = findDataCenter(program.config, flags.dc).id;
-    return reportUndo(session, await carryOut(session, program, { ...flags, dataCenter }));
+    const exitCode = reportUndo(session, await carryOut(session, program, { ...flags, dataCenter }));
+    return flags.show ? 0 : exitCode;
   });
 }
 
 function carryOut(
   session: CliSession,
   { engine }: Program,
-  { dataCenter, execute, withdraw, limit }: UndoFlags & { readonly dataCenter: string },
+  { dataCenter, execute, show, withdraw, limit }: UndoFlags & { readonly dataCenter: string },
 ): Promise<UndoReport> {
+  if (show) {
+    if (execute || withdraw !== undefined)
+      throw new RolloutError('invalid_argument', {
+        message: '--show shows the undo that waits, and does nothing else.',
+        next: 'Leave --execute and --withdraw out.',
+      });
+    return showUndoPlan(engine, { dataCenter, limit });
+  }
   if (withdraw !== undefined) {
     const id = parseProposalId(withdraw);
     if (execute || id?.kind !== 'undo' || id.dataCenter !== dataCenter)

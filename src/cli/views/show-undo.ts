@@ -19,6 +19,7 @@ export function showUndo(
   return [
     `${MARKS[state]} ${name}: ${TITLES[state]} run ${undoes} of ${dataCenter}`,
     ...(author === null ? [] : [`    by ${author}${approver === null ? '' : `, approved by ${approver}`}: ${reason}`]),
+    ...(report.digest === null ? [] : [`    digest ${report.digest}`]),
     `    ${showOrgs(counts.deletes)} back to the old model's number, ${showOrgs(counts.restores)} back to what they had before`,
     `    ${showCount(counts.beforeCredits)} credits a day become ${showCount(counts.afterCredits)}`,
     `    ${showOrgs(counts.falls)} fall, ${showCount(counts.paidFalls)} of them paid`,

@@ -36,6 +36,8 @@ export interface UndoReport {
   readonly author: string | null;
   readonly approver: string | null;
   readonly reason: string | null;
+  /** Of what is proposed: by this a second person approves it. */
+  readonly digest: string | null;
   readonly counts: UndoCounts;
   /** The newest run before it that wrote and is not undone: another undo takes that back. Null: there is none. */
   readonly olderRun: bigint | null;
@@ -108,7 +110,16 @@ export async function readOlder(
 }
 
 export const emptyReport = (row: DataCenterRow): UndoReport => ({
-  ...{ dataCenter: row.id, state: 'dry_run', undoId: null, undoes: null, author: null, approver: null, reason: null },
+  ...{
+    dataCenter: row.id,
+    state: 'dry_run',
+    digest: null,
+    undoId: null,
+    undoes: null,
+    author: null,
+    approver: null,
+    reason: null,
+  },
   ...{
     counts: NO_COUNTS,
     olderRun: null,

@@ -55,7 +55,7 @@ export async function requestUndo(
   const found = await cell.inTransaction('override', (tx) => findUndoPlan(tx, begun.undoId));
   if (digest === undefined || found === undefined) throw outdated(dataCenter);
   const key = { dataCenter, kind: 'undo', proposalId: begun.undoId, digest } as const;
-  const named = { undoId: showProposalId(key), author: author.name, reason, counts: found.counts };
+  const named = { undoId: showProposalId(key), author: author.name, reason, digest, counts: found.counts };
   const details = detailsOf(named.undoId, found);
   if (found.counts.paidFalls > 0) {
     await context.control.inTransaction(async (tx) => {
@@ -98,7 +98,7 @@ export async function approveUndo(
   await accept(context, { ...key, reason: found.plan.reason }, seal, details);
   const { author, undoes } = found.plan;
   const older = await readOlder(context, dataCenter, undoes);
-  const named = { ...older, undoId: showProposalId(id), undoes, author, approver: person.name };
+  const named = { ...older, undoId: showProposalId(id), undoes, author, approver: person.name, digest };
   return { ...emptyReport(row), ...named, state: 'requested', reason: found.plan.reason, counts: found.counts };
 }
 

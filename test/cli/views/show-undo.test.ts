@@ -9,6 +9,7 @@ import { sampleCommands, sampleDataCenter, sampleProgress, sampleStatus } from '
 const COUNTS = { orgs: 4, deletes: 3, restores: 0, conflicts: 0, falls: 1, paidFalls: 0 };
 const sampleUndo = (own: Partial<UndoReport> = {}): UndoReport => ({
   ...{ dataCenter: 'in', state: 'requested', undoId: 'in-u2', undoes: 7n, author: 'ana', approver: null, reason: 'x' },
+  digest: null,
   counts: { ...COUNTS, beforeCredits: '900', afterCredits: '800' },
   ...{ olderRun: null, olderOrgs: 0, possibleUntil: null, possibleUntilLocal: null, falling: [], conflicts: [] },
   ...own,

@@ -7,6 +7,7 @@ import { setIntent } from '../../../src/engine/operate/set-intent.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
 import { previewUndo } from '../../../src/engine/undo/preview-undo.js';
 import { approveUndo, requestUndo, withdrawOpenUndo } from '../../../src/engine/undo/request-undo.js';
+import { showUndoPlan } from '../../../src/engine/undo/show-undo-plan.js';
 import { parseProposalId } from '../../../src/kernel/proposal-id.js';
 import { lockFenceExclusive, saveFenceClosed } from '../../../src/stores/cell/batch/fence.js';
 import { isUndoAccepted } from '../../../src/stores/cell/undo/undo-plans.js';
@@ -161,8 +162,20 @@ describe('an undo that is approved', () => {
   const approved = async (): Promise<Scene & { readonly undoId: string }> => {
     const scene = await makeScene(60);
     await rollOut(scene);
-    const { undoId } = await requestUndo(scene.ana.engine, question(scene));
+    const { undoId, author, counts, digest, falling } = await requestUndo(scene.ana.engine, question(scene));
+    // what the second person sees is what was proposed
+    const seen = { undoId, author, counts, digest };
+    const shown = await showUndoPlan(scene.bob.engine, question(scene));
+    expect(shown).toMatchObject({ ...seen, state: 'proposed', digest: expect.stringMatching(/^[0-9a-f]{64}$/u) });
+    expect(shown.falling.map(({ orgId }) => orgId)).toEqual(falling.map(({ orgId }) => orgId));
+    expect(shown.digest).toBe(digest);
     await approveUndo(scene.bob.engine, undoOf(undoId), 'seen');
+    const approver = scene.bob.name;
+    expect(await showUndoPlan(scene.bob.engine, question(scene))).toMatchObject({
+      ...seen,
+      state: 'requested',
+      approver,
+    });
     return { ...scene, undoId: undoId ?? '' };
   };
   const readRequests = ({ fleet }: Scene) =>
@@ -177,6 +190,7 @@ describe('an undo that is approved', () => {
     await expect(requestUndo(ana.engine, question(scene))).rejects.toMatchObject({ code: 'undo_refused' });
     await withdrawOpenUndo(ana.engine, undoOf(undoId), 'not now');
     expect(await readRequests(scene)).toEqual([{ run_id: null, ended: true }]);
+    await expect(showUndoPlan(ana.engine, question(scene))).rejects.toMatchObject({ code: 'undo_unknown' });
     expect(await requestUndo(ana.engine, question(scene))).toMatchObject({ state: 'proposed' });
     expect(await fleet.drive()).toEqual(['done']);
   });

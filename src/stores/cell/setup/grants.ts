@@ -200,7 +200,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     `execute on function credit_rollout.propose_repair, credit_rollout.digest_repair,
        credit_rollout.apply_repair`,
     // what a rollout wrote is taken back: these compute what, and another opens the run
-    'select on credit_rollout.undo_plans, credit_rollout.undo_ranges',
+    'select on credit_rollout.undo_plans, credit_rollout.undo_ranges, credit_rollout.undo_falls',
     `execute on function credit_rollout.undoable_run, credit_rollout.undoable_runs, credit_rollout.undo_targets,
        credit_rollout.begin_undo_plan, credit_rollout.plan_undo_range, credit_rollout.finish_undo_plan,
        credit_rollout.accept_undo, credit_rollout.withdraw_undo`,

@@ -165,6 +165,25 @@ export async function findUndoPlan(
   return { plan: { ...row, undoId: BigInt(row.undoId), undoes: BigInt(row.undoes) }, counts };
 }
 
+/** The plan that waits for its approval or its turn; plans that gave way to it are not among them. */
+export async function findWaitingUndo(tx: CellTransaction): Promise<bigint | undefined> {
+  const row = await findRow<{ readonly undoId: string }>(
+    tx,
+    `select undo_id from credit_rollout.undo_plans where state in ('made', 'accepted') order by undo_id desc limit 1`,
+  );
+  return row && BigInt(row.undoId);
+}
+
+/** The paid orgs that the newest plan lets fall, as it found them. */
+export function listPlannedFalls(tx: CellTransaction, undoId: bigint, limit: number): Promise<readonly UndoneOrg[]> {
+  return selectRows(
+    tx,
+    `select org_id::text, 'delete' as verdict, true as paid, total_credits::text, becomes::text, null as written_total
+     from credit_rollout.undo_falls where undo_id = :undo_id::bigint order by org_id limit :limit::int`,
+    { undo_id: undoId, limit },
+  );
+}
+
 /** Whether the cell may run this plan. As the scheduler: names no org. */
 export async function isUndoAccepted(
   tx: CellTransaction,
