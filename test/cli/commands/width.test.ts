@@ -185,6 +185,8 @@ describe('what a command prints', () => {
     await read('doctor');
     await read('repair', '--dc', dc);
     await read('undo', '--dc', dc, '--limit', '3');
+    await change(0, 'undo', '--dc', dc);
+    await read('undo', '--dc', dc, '--show');
   });
 
   test('fits where two people decide, and where it stops or checks something', async () => {
