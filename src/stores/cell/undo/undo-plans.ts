@@ -178,8 +178,9 @@ export async function findWaitingUndo(tx: CellTransaction): Promise<bigint | und
 export function listPlannedFalls(tx: CellTransaction, undoId: bigint, limit: number): Promise<readonly UndoneOrg[]> {
   return selectRows(
     tx,
-    `select org_id::text, 'delete' as verdict, true as paid, total_credits::text, becomes::text, null as written_total
-     from credit_rollout.undo_falls where undo_id = :undo_id::bigint order by org_id limit :limit::int`,
+    `select f.org_id::text, 'delete' as verdict, true as paid, f.total_credits::text, f.becomes::text,
+       null as written_total
+     from credit_rollout.undo_falls f where f.undo_id = :undo_id::bigint order by f.org_id limit :limit::int`,
     { undo_id: undoId, limit },
   );
 }
