@@ -3,7 +3,7 @@ import { isUndoForgotten } from './decide-audit.js';
 import { decideGate } from './decide-gate.js';
 import { decideMaintenance } from './decide-maintenance.js';
 import { decideStep } from './decide-rollout.js';
-import { type Decision, isPauseOver, paused, type Step } from './decision.js';
+import { type Decision, IDLE, isPauseOver, paused, type Step } from './decision.js';
 import { byCommand, createHold, type Hold } from './hold.js';
 import type { DataCenterSnapshot, Snapshot } from './snapshot.js';
 import { SLOT_STAGES } from './stage.js';
@@ -14,8 +14,8 @@ export function decideDataCenter(snapshot: Snapshot, dc: DataCenterSnapshot): De
   // everything else is decided once it is over
   if (pause !== undefined && isPauseOver(dc, snapshot.now))
     return { steps: [{ kind: 'end_pause', reason: 'the pause ended at its time' }], holds: [pause] };
-  // the auditor fails it: until then nothing goes on
-  if (isUndoForgotten(dc.stage, dc.cell)) return { steps: [], holds: [] };
+  // the auditor fails it, once nothing is open: until then nothing goes on
+  if (isUndoForgotten(dc.stage, dc.cell)) return dc.maintenance.open === null ? IDLE : decideMaintenance(snapshot, dc);
   const decisions = [decideStep(snapshot, dc), decideMaintenance(snapshot, dc), decideGate(snapshot, dc)];
   const steps = [...decideLanes(dc), ...decideChecks(dc), ...decisions.flatMap((decision) => decision.steps)];
   const holds = [...decisions.flatMap((decision) => decision.holds), ...holdsOfFailures(dc, steps)];

@@ -97,7 +97,7 @@ function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
   const { epoch } = open;
   // on record too: a scheduler that died between the cell and control left a fence whose closing control did not record
   const closed = isClosedAt(epoch, fence) && dc.maintenance.closedEpoch === epoch;
-  const failure = nameFailure(epoch, fence);
+  const failure = nameFailure(epoch, cell);
   if (failure !== undefined)
     return closed
       ? go({ kind: 'end_maintenance', run: open, state: 'failed', reason: failure })
@@ -129,7 +129,8 @@ function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
 }
 
 /** Why it cannot go on. After a failover nobody knows what of it, and of the rollout before it, was lost. */
-function nameFailure(epoch: bigint, fence: ReadCell['fence']): string | undefined {
+function nameFailure(epoch: bigint, { fence, undone }: ReadCell): string | undefined {
+  if (undone === true) return 'the cell has an undo that control does not know';
   if (fence.failure !== null && fence.epoch === epoch) return `a rule was broken: ${fence.failure}`;
   return fence.sameTimeline ? undefined : 'the cell has failed over';
 }

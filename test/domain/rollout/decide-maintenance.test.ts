@@ -37,6 +37,10 @@ const during = (
 const ended = (run: MaintenanceRun, sketch: CellSketch, change: Partial<DataCenterSnapshot> = {}): DataCenterSnapshot =>
   during(run, { fence: CLOSED, ...sketch }, { maintenance: { ...NONE, open: run, closedEpoch: run.epoch }, ...change });
 
+/** Control was restored to before an undo that the cell has. */
+const forgotten = (one: DataCenterSnapshot): DataCenterSnapshot =>
+  one.cell?.kind === 'read' ? { ...one, cell: { ...one.cell, undone: true } } : one;
+
 describe('decideMaintenance', () => {
   test.each([
     ['a night that is due starts', done({ maintenance: NIGHT }), ['start_maintenance reconcile']],
@@ -92,7 +96,13 @@ describe('decideMaintenance', () => {
       ['close_maintenance'],
     ],
     ['and ends it', ended(OPEN, { maintenance: { detected: false }, fence: MOVED }), ['end_maintenance']],
-    ['so does one before it was opened', during(OPEN, { fence: { ...MOVED, epoch: 8n } }), ['close_maintenance']],
+    ['an undo that control does not know closes it', forgotten(during(OPEN, {})), ['close_maintenance']],
+    ['and ends it too', forgotten(ended(OPEN, {})), ['end_maintenance']],
+    [
+      'a failover before it was opened closes it too',
+      during(OPEN, { fence: { ...MOVED, epoch: 8n } }),
+      ['close_maintenance'],
+    ],
     [
       'a server that started again needs its fence opened',
       during(OPEN, { maintenance: { detected: false }, fence: { ...OURS, sameServer: false } }),

@@ -73,6 +73,8 @@ function heal(world: World): void {
 async function goOnCalmly(world: World, counter: Counter): Promise<void> {
   for (let round = 0; round < SHORT_ROUNDS; round += 1) {
     staff(world);
+    // schedulers audit every 30 s: once is enough
+    world.isQuiet = round === SHORT_ROUNDS - 1;
     await stepCalmly(world, round, counter);
     world.clock.nowMs += CALM_MS;
   }
