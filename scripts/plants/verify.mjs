@@ -5,6 +5,7 @@ const RECORDED = 'test/stores/cell/batch/rewritten-rows.test.ts';
 const SUMS = 'test/stores/cell/batch/checksums.test.ts';
 
 const VERIFICATION = 'src/stores/cell/batch/verification.ts';
+const INPUTS = 'src/stores/cell/batch/source-differences.ts';
 const RECORD = 'src/stores/cell/batch/recorded-allotments.ts';
 const HASHES = 'src/stores/cell/hashes.ts';
 const WRITES = 'src/stores/cell/batch/planned-writes.ts';
@@ -30,7 +31,7 @@ const without = (what, file, tests, columns) =>
     tests,
   }));
 
-const DECIDES = ['edition', 'paid', 'agents', 'additional_credits', 'negotiated_limit'];
+const DECIDES = ['agents', 'edition', 'paid', 'additional_credits', 'negotiated_limit'];
 
 export const VERIFY = [
   rule('base_credits', 't.base_credits = t.base and', 'true and'),
@@ -50,13 +51,13 @@ export const VERIFY = [
   rule('winner', `t.winner = case t.top_up when 0 then 'credits' else 'legacy' end`, 't.winner = t.winner'),
   rule('unpaid_since', '(t.unpaid_since is null) = t.paid', 'true'),
   rule('floor', 'or t.floor is not null)', 'or true)'),
-  ...without('verify', VERIFICATION, [EVERY], {
+  ...without('verify', INPUTS, [EVERY], {
     ...Object.fromEntries(
       DECIDES.map((column) => [
         column,
         [
-          `(a.edition, a.paid, a.agents, a.additional_credits, a.negotiated_limit)
-        is distinct from (s.edition, s.paid, s.agents, s.additional_credits, s.negotiated_limit)`,
+          `(a.agents, a.edition, a.paid, a.additional_credits, a.negotiated_limit)
+    is distinct from (s.agents, s.edition, s.paid, s.additional_credits, s.negotiated_limit)`,
           `(${DECIDES.filter((one) => one !== column).map((one) => `a.${one}`)})
         is distinct from (${DECIDES.filter((one) => one !== column).map((one) => `s.${one}`)})`,
         ],
@@ -127,7 +128,7 @@ export const VERIFY = [
       'and (a.floor, a.floor_edition) is distinct from (',
       'and (a.floor, null::text) is distinct from (',
     ],
-    checksum: ['or not (${INTACT}) and', 'or false and'],
+    checksum: ['or not (${INTACT})', 'or false'],
   }),
   ...without('a checksum', CHECKSUM, [SUMS], {
     total_credits: [
