@@ -118,7 +118,7 @@ describe('a run that was aborted', () => {
     for (const state of ['failed', 'done', 'open']) expect(await fencer.attempt(set(state))).toBe(REFUSED);
     for (const login of ['worker', 'planner', 'reader', 'operator', 'override', 'product', 'stranger'] as const)
       for (const state of ['failed', 'open']) expect(await scene.logins[login].attempt(set(state))).toBe('42501');
-    expect(await fencer.attempt(open)).toBe('done');
+    expect(await fencer.attempt(open)).toBe(REFUSED);
     expect(await scene.cell.sql('select state from credit_rollout.runs where run_id = 900')).toEqual([
       { state: 'aborted' },
     ]);
