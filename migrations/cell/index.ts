@@ -1,6 +1,7 @@
 // The migrations of a cell, in order. Objects that depend on the product's table are in attached/: init creates them again.
 import type { Migration } from '../migration.js';
 import { refuseAbortedRuns } from './aborted-runs.js';
+import { countActiveSessions } from './active-sessions.js';
 import { adoptMovedCells } from './adoption.js';
 import { createAllotments, guardAllotments } from './allotments.js';
 import { createApiDetails } from './api-details.js';
@@ -237,5 +238,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     refuseAbortedRuns,
     undoOlderRuns,
     listKeysAlone,
+    countActiveSessions,
   ];
 }

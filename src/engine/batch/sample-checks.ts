@@ -2,7 +2,7 @@
 // asks for its turn; what is not measured in time holds by itself.
 import { type CellCheck, holdsReads, isBuiltIn } from '../../domain/checks/check.js';
 import { decideThrottle, UNDECIDED } from '../../domain/checks/decide-throttle.js';
-import { isBusy, keepCalm, type OthersWrites, readLoss, seeCalm } from '../../domain/checks/others-writes.js';
+import { isBusy, isShared, keepCalm, type OthersWrites, readLoss, seeCalm } from '../../domain/checks/others-writes.js';
 import { type CheckReading, parseQueryValue } from '../../domain/checks/reading.js';
 import { toKnownCode } from '../../domain/rollout/cell-code.js';
 import {
@@ -105,14 +105,14 @@ async function measureTogether(
   }
 }
 
-/** What others lose says more than how long we wait, where it can be told. */
+/** What others lose says more than how long we wait, where it can be told; alone, we wait for ourselves. */
 function judge(
   { name, limit }: Pick<StoredCheck, 'name' | 'limit'>,
   { reading, own, mark }: BuiltInReading,
   others: OthersWrites,
 ): Measured {
   const { value, code } = reading;
-  const felt = name === 'probe' ? (readLoss(others, limit ?? 1) ?? own) : null;
+  const felt = name === 'probe' ? (readLoss(others, limit ?? 1) ?? (isShared(others) ? own : null)) : null;
   return { name, value: value === null ? null : Math.max(value, felt ?? value), error: code, mark };
 }
 

@@ -1,7 +1,7 @@
 // What others lose by us, by how much they write.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isBusy, keepCalm, readLoss, seeCalm } from '../../../src/domain/checks/others-writes.js';
+import { isBusy, isShared, keepCalm, readLoss, seeCalm } from '../../../src/domain/checks/others-writes.js';
 
 const LIMIT = 2;
 const count = fc.double({ min: 0, max: 1e6, noNaN: true });
@@ -52,5 +52,15 @@ describe('what others write', () => {
     expect([null, 0, 199.9, 200, 5_000].map((calmPerSecond) => isBusy({ perSecond: 0, calmPerSecond }))).toEqual([
       ...[false, false, false, true, true],
     ]);
+  });
+
+  test.each([
+    ['nobody writes, and one of their sessions works half of the time', 0, 0.5, true],
+    ['as little as our own processes ask beside our lanes', 0, 0.49, false],
+    ['nobody at all', null, 0, false],
+    ['many write, in sessions that work for moments only', 200, 0, true],
+    ['not known', null, null, true],
+  ])('share the processors with us: %s', (_, calmPerSecond, activeSessions, expected) => {
+    expect(isShared({ perSecond: null, calmPerSecond, activeSessions })).toBe(expected);
   });
 });

@@ -63,6 +63,23 @@ const SINCE_MARK = `select case when extract(epoch from clock_timestamp() - n.wr
   from credit_rollout.throttle n where n.scope = 'write'`;
 const MARK = `writes_mark = ${WRITES}, writes_at = clock_timestamp()`;
 
+// a session reports what it did once a second: the mean of two seconds
+const ACTIVE_TIME = 'select sum(d.active_time)::float8 as ms from pg_catalog.pg_stat_database d';
+const ACTIVE_IS_DUE = `(t.active_at is null or t.active_at not between
+  clock_timestamp() - interval '2 s' and clock_timestamp())`;
+
+/**
+ * SQL: how long all sessions have worked, of which `own` are ours at a time; what others did since the mark. Where
+ * `begins`, what we did since is not known: it stays as counted before.
+ */
+const markActive = ({ own, begins }: { readonly own: string; readonly begins: string }): string => `
+  others_active = case when ${begins} or not ${ACTIVE_IS_DUE} then t.others_active
+    when v.ms >= t.active_mark and t.active_at between clock_timestamp() - interval '30 s' and clock_timestamp()
+      then greatest(0, (v.ms - t.active_mark) / (extract(epoch from clock_timestamp() - t.active_at) * 1000) - ${own})
+    end,
+  active_mark = case when ${begins} or ${ACTIVE_IS_DUE} then v.ms else t.active_mark end,
+  active_at = case when ${begins} or ${ACTIVE_IS_DUE} then clock_timestamp() else t.active_at end`;
+
 /**
  * Lets one worker at a time sample: undefined where another began less than `everyMs` ago, nothing is open, or there
  * are no checks. A worker that dies meanwhile keeps the others from sampling for no longer than that.
@@ -70,13 +87,20 @@ const MARK = `writes_mark = ${WRITES}, writes_at = clock_timestamp()`;
 export async function claimSampling(tx: CellTransaction, everyMs: number): Promise<Sampling | undefined> {
   const claimed = await findRow<Pick<Sampling, 'at' | 'lanes'> & OthersWrites>(
     tx,
-    `update credit_rollout.throttle t set looked_at = date_trunc('milliseconds', clock_timestamp()), ${MARK}
+    `update credit_rollout.throttle t set looked_at = date_trunc('milliseconds', clock_timestamp()), ${MARK},
+       ${markActive({
+         own: '(select coalesce(max(least(l.lanes, r.lanes)), r.lanes) from credit_rollout.throttle l)',
+         // marked while nothing was open
+         begins: "coalesce(t.sampled_at < t.active_at - interval '1 s', true)",
+       })}
      from credit_rollout.fence f join credit_rollout.runs r on r.run_id = f.run_id cross join (${SINCE_MARK}) w
+       cross join (${ACTIVE_TIME}) v
      where t.scope = 'write' and f.state <> 'closed' and exists (select from credit_rollout.checks)
        and (t.looked_at is null or t.looked_at not between
          clock_timestamp() - make_interval(secs => :every_ms::float8 / 1000) and clock_timestamp() + interval '1 s')
        and t.ctid = (select u.ctid from credit_rollout.throttle u where u.scope = 'write' for update skip locked)
-     returning t.looked_at as at, r.lanes, w.per_second, t.calm_writes as calm_per_second`,
+     returning t.looked_at as at, r.lanes, w.per_second, t.calm_writes as calm_per_second,
+       t.others_active as active_sessions`,
     { every_ms: everyMs },
   );
   if (claimed === undefined) return undefined;
@@ -88,15 +112,15 @@ export async function claimSampling(tx: CellTransaction, everyMs: number): Promi
   };
 }
 
-/** Marks how many transactions others have written: undefined where something is open, or the mark is fresh. */
+/** Marks how many transactions others have written, and how long they worked: undefined where something is open, or the mark is fresh. */
 export const markWrites = (tx: CellTransaction): Promise<OthersWrites | undefined> =>
   findRow<OthersWrites>(
     tx,
-    `update credit_rollout.throttle t set ${MARK}
-     from credit_rollout.fence f cross join (${SINCE_MARK}) w
+    `update credit_rollout.throttle t set ${MARK}, ${markActive({ own: '0', begins: 'false' })}
+     from credit_rollout.fence f cross join (${SINCE_MARK}) w cross join (${ACTIVE_TIME}) v
      where t.scope = 'write' and f.state = 'closed' and (t.writes_at is null or t.writes_at not between
        clock_timestamp() - interval '2 s' and clock_timestamp())
-     returning w.per_second, t.calm_writes as calm_per_second`,
+     returning w.per_second, t.calm_writes as calm_per_second, t.others_active as active_sessions`,
   );
 
 export async function saveCalmWrites(tx: CellTransaction, perSecond: number | null): Promise<void> {

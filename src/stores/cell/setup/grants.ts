@@ -91,7 +91,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     // it writes what it measured; which checks there are, and their limits, come with the seal of a run
     'select, update (value, error, sampled_at, calm_ms, mark_lsn, mark_at) on credit_rollout.checks',
     `select, update (lanes, good_samples, changed_at, sampled_at, looked_at, slowed, writes_mark, writes_at,
-      calm_writes) on credit_rollout.throttle`,
+      calm_writes, active_mark, active_at, others_active) on credit_rollout.throttle`,
     'execute on function credit_rollout.probe_ms, credit_rollout.slowdown',
     PLANS,
     PLAN_FUNCTIONS,
