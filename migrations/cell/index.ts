@@ -17,6 +17,7 @@ import { splitChecksums } from './checksum-seeds.js';
 import { addChecksums } from './checksums.js';
 import { choosePlanSizes } from './chosen-sizes.js';
 import { writeCodesOnly } from './codes-only.js';
+import { compareUndone } from './compared-undo.js';
 import { indexRetired, nameCardFalls } from './daily-decisions.js';
 import { logDecisionsAlone } from './decisions-alone.js';
 import { createDrift, createRepairs, splitRepairs } from './drift.js';
@@ -239,5 +240,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     undoOlderRuns,
     listKeysAlone,
     countActiveSessions,
+    compareUndone,
   ];
 }

@@ -1,4 +1,5 @@
 // An undo over control and cell: what it takes back, what it leaves, who must agree, and what stops it.
+import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import { setIntent } from '../../../src/engine/operate/set-intent.js';
 import { retryRun } from '../../../src/engine/rollout/retry-run.js';
@@ -200,7 +201,67 @@ describe('requestUndo', () => {
   });
 });
 
+/** Holds what `change` changes until the worker waits for it, and then keeps it; returns what `work` does. */
+async function changeMeanwhile<T>(fleet: Fleet, change: string, work: () => Promise<T>): Promise<T> {
+  const holder = new pg.Client(fleet.cell(0).url);
+  await holder.connect();
+  try {
+    await holder.query('begin');
+    await holder.query(change);
+    const working = work();
+    await expect
+      .poll(async () => (await fleet.cell(0).sql('select from pg_locks where not granted')).length)
+      .toBeGreaterThan(0);
+    await holder.query('commit');
+    return await working;
+  } finally {
+    await holder.end();
+  }
+}
+
 describe('an undo under way', () => {
+  test.each([
+    ['a first decision', "update credit_rollout.allotments set winner = 'legacy' where org_id = 12"],
+    ['one that was bought for', "update credit_rollout.allotments set winner = 'legacy' where org_id = 17"],
+    ['one that is there no more', 'delete from credit_rollout.allotments where org_id = 12'],
+  ])('judges a range again where somebody changes %s meanwhile', async (_, change) => {
+    const done = await makeDone();
+    const { fleet } = done;
+    await fleet.cell(0).sql('update public.orgs set additional_credits = 7000 where org_id = 17');
+    await fleet.control(
+      `update credit_rollout_control.data_centers set done_at = done_at - interval '2 days' where id = $1`,
+      [fleet.cell(0).dataCenter.id],
+    );
+    await fleet.drive();
+    const changed = /\d+$/u.exec(change)?.[0];
+    const before = (await allotmentsOf(fleet)).length;
+    await changeMeanwhile(fleet, change, () => undo(done));
+    expect(await fleet.stages()).toEqual(['undone']);
+    const left = (await allotmentsOf(fleet)).map(({ org_id }) => org_id);
+    expect(left).toEqual(change.startsWith('delete') ? [] : [changed]);
+    const [counted] = await fleet.cell(0).sql(`select sum(raised)::int as undone, sum(stale)::int as stale
+      from credit_rollout.batches b join credit_rollout.runs r using (run_id) where r.kind = 'undo'`);
+    expect(counted).toEqual({ undone: before - 1, stale: change.startsWith('delete') ? 0 : 1 });
+  });
+
+  test('judges a range again where somebody changes what it would put back', async () => {
+    const done = await makeDone({ orgs: 100 });
+    const { fleet } = done;
+    const { sql } = fleet.cell(0);
+    await sql('update public.orgs set agents = agents + 700 where org_id % 5 <> 0');
+    await fleet.apply(...fleet.cells);
+    await fleet.drive();
+    const raised = 'select count(*)::int as raised from credit_rollout.allotments where version = 2';
+    const [before] = await sql(raised);
+    const change = `update credit_rollout.allotments set winner = 'legacy' where org_id =
+      (select min(org_id) from credit_rollout.allotments where version = 2)`;
+    await changeMeanwhile(fleet, change, () => undo(done));
+    expect(await fleet.stages()).toEqual(['undone']);
+    const [after] = await sql(`select sum(b.raised)::int as raised, sum(stale)::int as stale
+      from credit_rollout.batches b join credit_rollout.runs r using (run_id) where r.kind = 'undo'`);
+    expect(after).toEqual({ raised: Number(before?.raised) - 1, stale: 1 });
+  });
+
   test('stops at a pause, goes on after it, and is neither aborted nor retried', async () => {
     const { fleet, ana, bob } = await makeDone({ orgs: 300 });
     const { sql, dataCenter } = fleet.cell(0);

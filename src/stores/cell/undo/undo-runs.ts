@@ -20,7 +20,9 @@ export interface UndoneRange {
   readonly total: string;
 }
 
-/** Undoes a claimed range of the open run, and locks its allotments first. */
+/**
+ * Undoes a claimed range of the open run. Raises 40001, and nothing is undone, where a row changed meanwhile.
+ */
 export function undoRange(tx: CellTransaction, runId: bigint, batchNo: number): Promise<UndoneRange> {
   return selectRow<UndoneRange>(
     tx,
