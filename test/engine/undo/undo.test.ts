@@ -222,7 +222,7 @@ async function changeMeanwhile<T>(fleet: Fleet, change: string, work: () => Prom
 describe('an undo under way', () => {
   test.each([
     ['a first decision', "update credit_rollout.allotments set winner = 'legacy' where org_id = 12"],
-    ['one that was bought for', "update credit_rollout.allotments set winner = 'legacy' where org_id = 17"],
+    ['one that was bought for', 'update credit_rollout.allotments set agents = agents + 1 where org_id = 17'],
     ['one that is there no more', 'delete from credit_rollout.allotments where org_id = 12'],
   ])('judges a range again where somebody changes %s meanwhile', async (_, change) => {
     const done = await makeDone();
