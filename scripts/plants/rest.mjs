@@ -71,6 +71,24 @@ export const REST = [
     'a run that was undone is offered again': [` and u.state = 'done')\n`, ` and u.state = 'failed')\n`],
     'what a newer undo put back is a conflict': [`            and not coalesce(c.run_id = any (f.gone), false)\``, '`'],
   }),
+  ...listBugs('checks', 'src/stores/cell/batch/checks.ts', 'test/engine/batch/own-wait.test.ts', {
+    'our own lanes count as others': [' * 1000) - ${own})', ' * 1000))'],
+    'what was counted before a run counts our lanes': ['case when ${begins} or not', 'case when not'],
+    'a server that counts anew is not known': ['when v.ms >= t.active_mark and', 'when'],
+  }),
+  ...listBugs('checks', 'src/engine/batch/sample-checks.ts', 'test/engine/batch/own-wait.test.ts', {
+    'our batches that wait for each other slow a rollout': ['(isShared(others) ? own : null)', 'own'],
+    'our batches that wait for others do not': ['(isShared(others) ? own : null)', 'null'],
+  }),
+  ...listBugs('undo', `${M}/compared-undo.ts`, 'test/engine/undo/undo.test.ts', {
+    'a first decision that somebody changed meanwhile is taken away': [' and a.version = 1 and a.run_id = taken;', ';'],
+    'what somebody changed meanwhile is taken back': [
+      `\n      and to_jsonb(a) - \${LEFT_ASIDE} = z.written - \${LEFT_ASIDE}\`;`,
+      '`;',
+    ],
+    'a range that changed meanwhile is not judged again': ['if taken_back <> undone then', 'if false then'],
+    'a paid org falls lower than was seen': ['or f.becomes <= b.becomes', 'or f.becomes is not null'],
+  }),
   ...listBugs('undo', `${M}/undo-runs.ts`, OLDER, {
     'one that was approved long ago is opened': [`plan.decided_at < clock_timestamp() - interval '72 hours'`, 'false'],
   }),
