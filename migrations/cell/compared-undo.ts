@@ -3,7 +3,7 @@ import type { Migration } from '../migration.js';
 import { LEFT_ASIDE } from './undo-lineage.js';
 
 const WITHIN = '(low is null or a.org_id >= low) and (high is null or a.org_id < high)';
-const AS_JUDGED = `a.org_id = z.org_id and a.total_credits = z.total_credits
+const AS_JUDGED = `a.org_id = z.org_id and ${WITHIN} and a.total_credits = z.total_credits
       and to_jsonb(a) - ${LEFT_ASIDE} = z.written - ${LEFT_ASIDE}`;
 
 /**
