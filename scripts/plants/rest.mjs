@@ -80,13 +80,15 @@ export const REST = [
     'our batches that wait for each other slow a rollout': ['(isShared(others) ? own : null)', 'own'],
     'our batches that wait for others do not': ['(isShared(others) ? own : null)', 'null'],
   }),
-  ...listBugs('undo', `${M}/compared-undo.ts`, 'test/engine/undo/undo.test.ts', {
+  ...listBugs('undo', `${M}/compared-undo.ts`, 'test/engine/undo/compared.test.ts', {
     'a first decision that somebody changed meanwhile is taken away': [' and a.version = 1 and a.run_id = taken;', ';'],
     'what somebody changed meanwhile is taken back': [
       `\n      and to_jsonb(a) - \${LEFT_ASIDE} = z.written - \${LEFT_ASIDE}\`;`,
       '`;',
     ],
     'a range that changed meanwhile is not judged again': ['if taken_back <> undone then', 'if false then'],
+  }),
+  ...listBugs('undo', `${M}/compared-undo.ts`, 'test/engine/undo/undo.test.ts', {
     'a paid org falls lower than was seen': ['or f.becomes <= b.becomes', 'or f.becomes is not null'],
   }),
   ...listBugs('undo', `${M}/undo-runs.ts`, OLDER, {

@@ -1,5 +1,4 @@
 // An undo over control and cell: what it takes back, what it leaves, who must agree, and what stops it.
-import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import { setIntent } from '../../../src/engine/operate/set-intent.js';
 import { retryRun } from '../../../src/engine/rollout/retry-run.js';
@@ -7,55 +6,16 @@ import { auditCells } from '../../../src/engine/scheduler/audit-cells.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
 import { previewUndo } from '../../../src/engine/undo/preview-undo.js';
 import { approveUndo, requestUndo, withdrawOpenUndo } from '../../../src/engine/undo/request-undo.js';
-import { parseProposalId } from '../../../src/kernel/proposal-id.js';
-import { createFleet, type Fleet, type FleetOptions } from '../../support/fleet.js';
-import { createPeople, type TestPerson } from '../../support/person.js';
+import { createFleet, type FleetOptions } from '../../support/fleet.js';
+import { addPeople, allotmentsOf, capacitiesOf, createDone, type Done, question, undo, undoOf } from './undo-scene.js';
 
 const dropped: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const drop of dropped.splice(0).reverse()) await drop();
 });
 
-interface Done {
-  readonly fleet: Fleet;
-  readonly ana: TestPerson;
-  readonly bob: TestPerson;
-}
-
-async function makeDone(options: FleetOptions = { orgs: 300 }): Promise<Done> {
-  const fleet = await createFleet(options);
-  dropped.push(fleet.drop);
-  await fleet.apply(...fleet.cells);
-  expect(await fleet.drive()).toEqual(fleet.cells.map(() => 'done'));
-  return withPeople(fleet);
-}
-
-async function withPeople(fleet: Fleet): Promise<Done> {
-  const { people, drop } = await createPeople(fleet, 'ana', 'bob');
-  dropped.push(drop);
-  const [ana, bob] = people;
-  if (ana === undefined || bob === undefined) throw new Error('there are two people');
-  return { fleet, ana, bob };
-}
-
-const question = (fleet: Fleet) => ({ dataCenter: fleet.cell(0).dataCenter.id, limit: 20, reason: 'a wrong card' });
-const undoOf = (name: string | null) => {
-  const id = parseProposalId(name ?? '');
-  if (id?.kind !== 'undo') throw new Error(`${name} names no undo`);
-  return id;
-};
-const allotmentsOf = (fleet: Fleet) =>
-  fleet.cell(0).sql('select org_id, total_credits from credit_rollout.allotments order by org_id');
-const capacitiesOf = (fleet: Fleet) =>
-  fleet.cell(0).sql('select org_id, model, capacity from credit_rollout.org_capacity order by org_id');
-
-/** Proposes it as ana, approves it as bob, and lets it run. */
-async function undo({ fleet, ana, bob }: Done) {
-  const proposed = await requestUndo(ana.engine, question(fleet));
-  if (proposed.state === 'proposed') await approveUndo(bob.engine, undoOf(proposed.undoId), 'seen');
-  await fleet.drive();
-  return proposed;
-}
+const keep = (drop: () => Promise<void>): number => dropped.push(drop);
+const makeDone = (options?: FleetOptions): Promise<Done> => createDone(keep, options);
 
 describe('requestUndo', () => {
   test('gives every org what it would have had without the rollout, purchases made since included', async () => {
@@ -64,7 +24,7 @@ describe('requestUndo', () => {
     const before = await capacitiesOf(fleet);
     await fleet.apply(...fleet.cells);
     await fleet.drive();
-    const { ana, bob } = await withPeople(fleet);
+    const { ana, bob } = await addPeople(fleet, keep);
     expect(await capacitiesOf(fleet)).not.toEqual(before);
     await fleet.cell(0).sql('update public.orgs set additional_credits = additional_credits + 500 where org_id = 12');
     const proposed = await undo({ fleet, ana, bob });
@@ -201,67 +161,7 @@ describe('requestUndo', () => {
   });
 });
 
-/** Holds what `change` changes until the worker waits for it, and then keeps it; returns what `work` does. */
-async function changeMeanwhile<T>(fleet: Fleet, change: string, work: () => Promise<T>): Promise<T> {
-  const holder = new pg.Client(fleet.cell(0).url);
-  await holder.connect();
-  try {
-    await holder.query('begin');
-    await holder.query(change);
-    const working = work();
-    await expect
-      .poll(async () => (await fleet.cell(0).sql('select from pg_locks where not granted')).length)
-      .toBeGreaterThan(0);
-    await holder.query('commit');
-    return await working;
-  } finally {
-    await holder.end();
-  }
-}
-
 describe('an undo under way', () => {
-  test.each([
-    ['a first decision', "update credit_rollout.allotments set winner = 'legacy' where org_id = 12"],
-    ['one that was bought for', 'update credit_rollout.allotments set agents = agents + 1 where org_id = 17'],
-    ['one that is there no more', 'delete from credit_rollout.allotments where org_id = 12'],
-  ])('judges a range again where somebody changes %s meanwhile', async (_, change) => {
-    const done = await makeDone();
-    const { fleet } = done;
-    await fleet.cell(0).sql('update public.orgs set additional_credits = 7000 where org_id = 17');
-    await fleet.control(
-      `update credit_rollout_control.data_centers set done_at = done_at - interval '2 days' where id = $1`,
-      [fleet.cell(0).dataCenter.id],
-    );
-    await fleet.drive();
-    const changed = /\d+$/u.exec(change)?.[0];
-    const before = (await allotmentsOf(fleet)).length;
-    await changeMeanwhile(fleet, change, () => undo(done));
-    expect(await fleet.stages()).toEqual(['undone']);
-    const left = (await allotmentsOf(fleet)).map(({ org_id }) => org_id);
-    expect(left).toEqual(change.startsWith('delete') ? [] : [changed]);
-    const [counted] = await fleet.cell(0).sql(`select sum(raised)::int as undone, sum(stale)::int as stale
-      from credit_rollout.batches b join credit_rollout.runs r using (run_id) where r.kind = 'undo'`);
-    expect(counted).toEqual({ undone: before - 1, stale: change.startsWith('delete') ? 0 : 1 });
-  });
-
-  test('judges a range again where somebody changes what it would put back', async () => {
-    const done = await makeDone({ orgs: 100 });
-    const { fleet } = done;
-    const { sql } = fleet.cell(0);
-    await sql('update public.orgs set agents = agents + 700 where org_id % 5 <> 0');
-    await fleet.apply(...fleet.cells);
-    await fleet.drive();
-    const raised = 'select count(*)::int as raised from credit_rollout.allotments where version = 2';
-    const [before] = await sql(raised);
-    const change = `update credit_rollout.allotments set winner = 'legacy' where org_id =
-      (select min(org_id) from credit_rollout.allotments where version = 2)`;
-    await changeMeanwhile(fleet, change, () => undo(done));
-    expect(await fleet.stages()).toEqual(['undone']);
-    const [after] = await sql(`select sum(b.raised)::int as raised, sum(stale)::int as stale
-      from credit_rollout.batches b join credit_rollout.runs r using (run_id) where r.kind = 'undo'`);
-    expect(after).toEqual({ raised: Number(before?.raised) - 1, stale: 1 });
-  });
-
   test('stops at a pause, goes on after it, and is neither aborted nor retried', async () => {
     const { fleet, ana, bob } = await makeDone({ orgs: 300 });
     const { sql, dataCenter } = fleet.cell(0);
@@ -320,7 +220,7 @@ describe('an undo under way', () => {
     const planId = (await fleet.plan(fleet.cell(0))).planId ?? '';
     await fleet.applyPlan(fleet.cell(0), planId);
     expect(await fleet.drive()).toEqual(['done']);
-    const done = await withPeople(fleet);
+    const done = await addPeople(fleet, keep);
     await undo(done);
     await expect(fleet.applyPlan(fleet.cell(0), planId)).rejects.toMatchObject({ code: 'plan_used' });
     await fleet.apply(...fleet.cells);
