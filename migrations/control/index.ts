@@ -5,6 +5,7 @@ import { acceptExactHeads } from './accepted-cuts.js';
 import { createAdoptions } from './adoptions.js';
 import { guardAcceptedFalls } from './approved-falls.js';
 import { chainAudit } from './audit-chain.js';
+import { acceptByTwo, createAuditCuts, tellCuts } from './audit-cuts.js';
 import { sealAuditHeads } from './audit-heads.js';
 import { beginRunsWithRollouts } from './begun-runs.js';
 import { boundEntries } from './bounded-audit.js';
@@ -147,4 +148,7 @@ export const controlMigrations: readonly Migration[] = [
   acceptExactHeads,
   undoAgain,
   forgetUndos,
+  createAuditCuts,
+  acceptByTwo,
+  tellCuts,
 ];

@@ -136,6 +136,27 @@ export const PROPOSAL_ERRORS = {
     'The database has changed since it was proposed to adopt it.',
     'Withdraw the proposal, check the database, and propose it again.',
   ),
+  // what a restored control lost of its audit
+  audit_cut_unknown: entry(
+    1,
+    'There is no such proposal to accept a loss of the audit.',
+    advise`Run: ${command('audit --verify')}`,
+  ),
+  audit_cut_open: entry(
+    6,
+    'A proposal to accept a loss of the audit waits for its approval.',
+    'Let a second person approve that one, or withdraw it.',
+  ),
+  audit_cut_decided: entry(
+    6,
+    'The proposal to accept a loss of the audit was decided already.',
+    advise`Run: ${command('audit --verify')}`,
+  ),
+  audit_cut_outdated: entry(
+    6,
+    'Control has lost other heads now than the proposal names.',
+    advise`Withdraw it and propose it again: ${command('audit --verify --accept-cut --withdraw --reason TEXT')}`,
+  ),
   // the cut-over
   cutover_refused: entry(
     6,

@@ -1,6 +1,7 @@
 // Names of proposals: `in-o3` is an override, `in-p3` a repair, `in-c3` a postponement, `in-r2` a reversal, `in-f7`
 // falls to accept, `in-a1` a moved cell to adopt and `in-u2` an undo, of the data center `in`. The name of a plan, such
-// as `in-7`, is never one of them. `s3` is a change of the policy, which belongs to no data center.
+// as `in-7`, is never one of them. `s3` is a change of the policy and `h3` a cut of the audit to accept, which belong to
+// no data center.
 
 const LETTERS = {
   override: 'o',
@@ -46,7 +47,14 @@ export function parseProposalId(text: string): ProposalId | undefined {
 export const showChangeId = (changeId: bigint): string => `s${changeId}`;
 
 /** The number of a change of the policy; undefined: the text is not the name of one. */
-export function parseChangeId(text: string): bigint | undefined {
-  const [, number] = /^s([1-9]\d{0,17})$/u.exec(text) ?? [];
+export const parseChangeId = (text: string): bigint | undefined => parseNumbered(/^s([1-9]\d{0,17})$/u, text);
+
+export const showCutId = (cutId: bigint): string => `h${cutId}`;
+
+/** The number of a proposal to accept a cut of the audit; undefined: the text is not the name of one. */
+export const parseCutId = (text: string): bigint | undefined => parseNumbered(/^h([1-9]\d{0,17})$/u, text);
+
+function parseNumbered(form: RegExp, text: string): bigint | undefined {
+  const [, number] = form.exec(text) ?? [];
   return number === undefined ? undefined : BigInt(number);
 }

@@ -1,14 +1,18 @@
 // What cells keep of control's audit: who cuts its tail, writes it anew, or puts an older copy of control in its place,
 // is found by `audit --verify`; and only control says what a cell keeps.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { entryTextSql, hashSql } from '../../migrations/control/audit-chain.js';
-import { acceptAuditCuts, findAuditCuts } from '../../src/engine/operate/accept-audit-cut.js';
+import {
+  approveAuditCut,
+  findAuditCuts,
+  proposeAuditCut,
+  withdrawAuditCut,
+} from '../../src/engine/operate/accept-audit-cut.js';
 import { verifyAudit } from '../../src/engine/operate/verify-audit.js';
 import { recordAuditHeads } from '../../src/engine/scheduler/record-audit-heads.js';
-import { type ControlScene, openControlScene } from './control-scene.js';
+import { type ControlLogin, type ControlScene, openControlScene } from './control-scene.js';
 
 const S = 'credit_rollout_control';
-const [DENIED, RESTRICTED] = ['42501', '23001'];
+const [DENIED, RESTRICTED, CHECKED] = ['42501', '23001', '23514'];
 const TABLES = ['audit', 'audit_links', 'audit_gaps', 'audit_head'];
 const NONE = new Map<string, bigint>();
 
@@ -26,6 +30,18 @@ const enter = (...actions: readonly string[]): Promise<unknown> =>
     actions.map((action) => scene.logins.operator.attempt(`insert into ${S}.audit (action) values ('${action}')`)),
   );
 const verify = () => verifyAudit(scene.fleet.engine, []);
+/** Whose cells of these cannot be read. */
+const without = (login: ControlLogin, ...ids: readonly string[]) => {
+  const engine = scene.engineOf(login);
+  const get = (id: string) => {
+    if (ids.includes(id)) throw new Error('it is away');
+    return engine.cells.get(id);
+  };
+  return { ...engine, cells: { ...engine.cells, get } };
+};
+const proposeAs = (login: ControlLogin, reason: string, dc?: string) =>
+  proposeAuditCut(scene.engineOf(login), reason, dc);
+const approveAs = (login: ControlLogin, cutId: bigint) => approveAuditCut(scene.engineOf(login), cutId, null);
 const record = () => recordAuditHeads(scene.fleet.engine, NONE);
 const headOfControl = async (): Promise<Record<string, unknown>> =>
   (await sql(`select link, hash from ${S}.audit_head`))[0] ?? {};
@@ -93,20 +109,10 @@ describe('an older copy of control', () => {
 
   test('is found where its audit ends, by any cell, and by none that cannot be read', async () => {
     expect(await verify()).toMatchObject({ kind: 'broken', code: 'cut', link: lost, keptBy: dcs[0] });
-    const { cells } = scene.fleet.engine;
-    const without = (...ids: readonly string[]) => ({
-      ...scene.fleet.engine,
-      cells: {
-        get: (id: string) => {
-          if (ids.includes(id)) throw new Error('it is away');
-          return cells.get(id);
-        },
-      },
-    });
-    expect(await verifyAudit(without(dcs[0]), [])).toMatchObject({
+    expect(await verifyAudit(without('viewer', dcs[0]), [])).toMatchObject({
       ...{ kind: 'broken', code: 'cut', link: lost, keptBy: dcs[1], notCompared: [dcs[0]] },
     });
-    expect(await verifyAudit(without(...dcs), [])).toMatchObject({
+    expect(await verifyAudit(without('viewer', ...dcs), [])).toMatchObject({
       ...{ kind: 'uncompared', compared: [], notCompared: dcs },
     });
   });
@@ -119,7 +125,41 @@ describe('an older copy of control', () => {
     expect(await verify()).toMatchObject({ kind: 'broken', code: 'rewritten', link: lost + 1n, keptBy: dcs[0] });
   });
 
-  test('goes on once a person has accepted what it lost, which is in the audit', async () => {
+  test('goes on for no proposal that is withdrawn, of the same person, or of what is no longer so', async () => {
+    const before = await keptBy(0);
+    const { cutId, ...proposed } = await proposeAs('both', 'the disk was lost');
+    expect(proposed).toMatchObject({ state: 'proposed', author: scene.logins.both.name, heads: 2, dataCenters: dcs });
+    expect(await verify()).toMatchObject({ kind: 'broken', proposed: { cutId } });
+    await record();
+    expect(await keptBy(0)).toEqual(before);
+    await expect(proposeAs('operator', 'again')).rejects.toMatchObject({ code: 'audit_cut_open' });
+    await expect(approveAs('both', cutId)).rejects.toMatchObject({ code: 'same_person' });
+    await expect(approveAs('operator', cutId)).rejects.toMatchObject({ code: DENIED });
+    await expect(approveAuditCut(without('approver', dcs[1]), cutId, null)).rejects.toMatchObject({
+      code: 'database_unreachable',
+    });
+    const { sql: inCell } = scene.fleet.cell(1);
+    await inCell(`insert into credit_rollout.audit_heads (link, hash) values (900000, repeat('0', 64))`);
+    await expect(approveAs('approver', cutId)).rejects.toMatchObject({ code: 'audit_cut_outdated', exitCode: 6 });
+    await inCell(`set local session_replication_role = replica;
+      delete from credit_rollout.audit_heads where link = 900000`);
+    await withdrawAuditCut(scene.engineOf('operator2'), 'a mistake');
+    await expect(approveAs('approver', cutId)).rejects.toMatchObject({ code: 'audit_cut_decided' });
+    await expect(approveAs('approver', cutId + 9n)).rejects.toMatchObject({ code: 'audit_cut_unknown' });
+    await expect(withdrawAuditCut(scene.engineOf('operator'), 'x')).rejects.toMatchObject({
+      code: 'audit_cut_unknown',
+    });
+    const digest = expect.stringMatching(/^[0-9a-f]{64}$/u);
+    const details = { cut: `h${cutId}`, author: scene.logins.both.name, data_centers: dcs, heads: '2', digest };
+    expect(
+      await sql(`select action, actor, reason, details from ${S}.audit where action like '%audit_cut' order by seq`),
+    ).toEqual([
+      { action: 'propose_audit_cut', actor: scene.logins.both.name, reason: 'the disk was lost', details },
+      { action: 'withdraw_audit_cut', actor: scene.logins.operator2.name, reason: 'a mistake', details },
+    ]);
+  });
+
+  test('goes on once two people have accepted what it lost, which is in the audit', async () => {
     const kept = (await keptBy(0)).slice(-1);
     const cuts = dcs.map((dataCenter) => ({
       ...{ dataCenter, from: lost, to: lost + 1n, entries: 2n },
@@ -128,19 +168,26 @@ describe('an older copy of control', () => {
     // who only looks accepts nothing
     expect(await findAuditCuts(scene.fleet.engine)).toEqual(cuts);
     expect(await verify()).toMatchObject({ kind: 'broken', lost: cuts });
-    expect(await acceptAuditCuts(scene.fleet.engine, 'the disk was lost')).toEqual(cuts);
-    const details = { from: String(lost), to: String(lost + 1n), entries: '2', heads: kept };
+    const { cutId } = await proposeAs('operator', 'the disk was lost');
+    expect(await approveAs('approver', cutId)).toMatchObject({
+      state: 'accepted',
+      approver: scene.logins.approver.name,
+    });
+    const author = scene.logins.operator.name;
+    const found = { from: String(lost), to: String(lost + 1n), entries: '2', heads: kept };
+    const details = { ...found, cut: `h${cutId}`, author };
     const entries = await sql(`select data_center, actor as "by", reason, details from ${S}.audit
       where action = 'accept_audit_cut' order by seq`);
     const reason = 'the disk was lost';
-    expect(entries).toEqual(dcs.map((id) => ({ data_center: id, by: expect.any(String), reason, details })));
+    const by = scene.logins.approver.name;
+    expect(entries).toEqual(dcs.map((id) => ({ data_center: id, by, reason, details })));
     expect(await verify()).toMatchObject({
-      ...{ kind: 'accepted', compared: dcs, lost: [] },
-      accepted: dcs.map((dataCenter) => ({ ...details, dataCenter, reason, by: entries[0]?.by })),
+      ...{ kind: 'accepted', compared: dcs, lost: [], proposed: null },
+      accepted: dcs.map((dataCenter) => ({ ...found, dataCenter, reason, by, author })),
     });
     await record();
     expect((await keptBy(1)).at(-1)).toEqual(await headOfControl());
-    await expect(acceptAuditCuts(scene.fleet.engine, 'again')).rejects.toMatchObject({ code: 'invalid_argument' });
+    await expect(proposeAs('operator', 'again')).rejects.toMatchObject({ code: 'invalid_argument' });
     // what comes after that is watched as before
     await copyControl();
     await scene.past(`update ${S}.audit set reason = 'forged' where action = 'accept_audit_cut';
@@ -152,11 +199,17 @@ describe('an older copy of control', () => {
 });
 
 describe('what is lost is accepted', () => {
-  const accept = (heads: readonly unknown[], from = 'null', dc = dcs[0]): string =>
-    `select ${S}.accept_audit_cut('${dc}', ${from}, '${JSON.stringify(heads)}', 'x')`;
+  const gone = { link: '900', hash: '0'.repeat(64) };
+  const propose = (heads: readonly unknown[], from: unknown = null, dc = dcs[0]): string =>
+    `insert into ${S}.audit_cuts (parts, reason)
+      values ('${JSON.stringify([{ data_center: dc, from, heads }])}', 'x') returning cut_id`;
+  const ACCEPT = `update ${S}.audit_cuts set state = 'accepted' where state = 'proposed'`;
+  const WITHDRAW = `update ${S}.audit_cuts set state = 'withdrawn' where state = 'proposed'`;
   const refuse = (constraint: string) => expect.objectContaining({ code: RESTRICTED, constraint });
+  const countAccepted = async (): Promise<unknown> =>
+    (await sql(`select count(*) as n from ${S}.audit where action = 'accept_audit_cut'`))[0]?.n;
 
-  test('by the function alone, whoever asks, and never as a range', async () => {
+  test('by the approval alone, whoever asks, and never as a range', async () => {
     const { viewer, approver, scheduler, operator, ...others } = scene.logins;
     const range = `insert into ${S}.audit (action, details)
       values ('accept_audit_cut', '{"from":"1","to":"999999999999999999"}')`;
@@ -164,41 +217,84 @@ describe('what is lost is accepted', () => {
       await expect(login.read(range)).rejects.toEqual(refuse('audit_cut_function_check'));
     expect(await viewer.attempt(range)).toBe(DENIED);
     await expect(sql(range)).rejects.toEqual(refuse('audit_cut_function_check'));
-    const gone = { link: '900', hash: '0'.repeat(64) };
-    for (const login of [viewer, approver, scheduler]) expect(await login.attempt(accept([gone]))).toBe(DENIED);
+    for (const login of [viewer, approver, scheduler]) expect(await login.attempt(propose([gone]))).toBe(DENIED);
     for (const wrong of [
+      ...[propose([]), propose([{ ...gone, link: '0' }]), propose([{ ...gone, hash: '' }])],
       ...[
-        accept([]),
-        accept([{ ...gone, link: '0' }]),
-        accept([{ ...gone, hash: '' }]),
-        accept([gone, { link: '901' }]),
+        propose([gone, { link: '901' }]),
+        propose([gone], null, 'nowhere'),
+        propose([gone], '0'),
+        propose([gone], '900'),
       ],
-      ...[accept([gone], 'null', 'nowhere'), accept([gone], '0'), accept([gone], '900')],
-      accept([gone]).replace(`'x'`, `''`),
+      ...[propose(Array.from({ length: 501 }, () => gone)), propose([gone]).replace('"from"', '"to"')],
+      ...['{}', '[]', '[1]', '[{"heads":[]}]', '[{"heads":{}}]', 'null'].map(
+        (parts) => `insert into ${S}.audit_cuts (parts, reason) values ('${parts}', 'x')`,
+      ),
     ])
       await expect(operator.read(wrong), wrong).rejects.toEqual(refuse('audit_cut_form_check'));
+    expect(await operator.attempt(propose([gone]).replace(`'x'`, `''`))).toBe(CHECKED);
   });
 
-  test('when it is lost, and not in advance', async () => {
-    const { operator, operator2 } = scene.logins;
-    await expect(operator.read(accept([await headOfControl()]))).rejects.toEqual(refuse('audit_cut_lost_check'));
-    const [one, two] = [await operator.connect(), await operator2.connect()];
-    try {
-      await one.query('begin');
-      await one.query(`insert into ${S}.audit (action) values ('foretold')`);
-      const next = `(select h.link + 1 as link, h.kept + 1 as kept, false as routine, h.hash as before
-        from ${S}.audit_head h) n`;
-      const { rows } = await one.query(`select n.link, ${hashSql('n.before', entryTextSql('a', 'n'))} as hash
-        from ${S}.audit a cross join ${next} where a.action = 'foretold'`);
-      await two.query('begin');
-      await two.query(accept(rows));
-      await one.query('commit');
-      expect(rows).toEqual([await headOfControl()]);
-      await expect(two.query('commit')).rejects.toEqual(refuse('audit_cut_lost_check'));
-    } finally {
-      await one.end();
-      await two.end();
+  test('by nobody alone, with any statement that they may send', async () => {
+    const before = await countAccepted();
+    const { operator, operator2, both, viewer, approver, scheduler } = scene.logins;
+    expect(await operator.attempt(propose([gone]))).toBe('done');
+    for (const login of [operator, operator2, viewer, scheduler]) expect(await login.attempt(ACCEPT)).toBe(DENIED);
+    for (const [deed, code] of [
+      [`select ${S}.accept_audit_cut()`, DENIED],
+      [`select ${S}.accept_audit_cut('${dcs[0]}', 900, '[]', 'x')`, '42883'],
+      ...[`approver = 'x'`, `author = 'x'`, 'author_login = null', 'alone = true', `parts = '[]'`, `reason = 'y'`].map(
+        (set) => [`update ${S}.audit_cuts set ${set}`, DENIED],
+      ),
+      [`update ${S}.audit_cuts set state = 'proposed'`, RESTRICTED],
+      [`delete from ${S}.audit_cuts`, DENIED],
+      [
+        `create trigger t after update on ${S}.audit_cuts for each row execute function ${S}.accept_audit_cut()`,
+        DENIED,
+      ],
+      [`insert into ${S}.audit_cuts (parts, reason, state) values ('[]', 'x', 'accepted')`, DENIED],
+    ] as const)
+      expect(await both.attempt(String(deed)), deed).toBe(code);
+    expect(await operator.attempt(propose([gone]))).toBe('23505');
+    for (const change of [`parts = '[]'`, `author = 'x'`, `reason = 'y'`, 'author_login = null'])
+      await expect(sql(`update ${S}.audit_cuts set ${change}`), change).rejects.toMatchObject({ code: RESTRICTED });
+    for (const deed of [`delete from ${S}.audit_cuts`, `truncate ${S}.audit_cuts`])
+      await expect(sql(deed), deed).rejects.toMatchObject({ code: RESTRICTED });
+    expect(await operator.attempt(WITHDRAW)).toBe('done');
+    expect(await approver.attempt(`update ${S}.audit_cuts set state = 'accepted'`)).toBe(RESTRICTED);
+    // who may both propose and approve, and the owner, are one person too; under a new name as well
+    for (const as of [(text: string) => both.read(text), sql]) {
+      await as(propose([gone]));
+      await expect(as(ACCEPT)).rejects.toMatchObject({ code: CHECKED, constraint: 'audit_cuts_two_people_check' });
+      await as(WITHDRAW);
     }
+    await both.read(propose([gone]));
+    await sql(`alter role "${both.name}" rename to renamed_for_cuts`);
+    const renamed = sql(`set local session authorization renamed_for_cuts; ${ACCEPT}`);
+    await expect(renamed).rejects.toMatchObject({ code: CHECKED, constraint: 'audit_cuts_two_people_check' });
+    await sql(`alter role renamed_for_cuts rename to "${both.name}"; alter role "${both.name}" password 'secret'`);
+    await operator.read(WITHDRAW);
+    expect(await countAccepted()).toBe(before);
+  });
+
+  test('when it is lost, and by who still may approve', async () => {
+    const { operator, approver } = scene.logins;
+    await operator.read(propose([await headOfControl()]));
+    await expect(approver.read(ACCEPT)).rejects.toEqual(refuse('audit_cut_lost_check'));
+    const before = await countAccepted();
+    const open = await approver.connect();
+    try {
+      await open.query('begin');
+      await open.query(ACCEPT);
+      await sql(`alter role "${approver.name}" nologin`);
+      await expect(open.query('commit')).rejects.toEqual(refuse('approvals_approver_left'));
+    } finally {
+      await sql(`alter role "${approver.name}" login`);
+      await open.end();
+    }
+    expect(await approver.attempt('begin', ACCEPT, 'set constraints all immediate')).toBe(RESTRICTED);
+    await operator.read(WITHDRAW);
+    expect(await countAccepted()).toBe(before);
   });
 
   test('cell by cell: what the owner of one writes there hides nothing of another', async () => {
@@ -212,7 +308,8 @@ describe('what is lost is accepted', () => {
       { dataCenter: dcs[1], from: far, to: farthest, entries: null },
     ];
     expect(await verify()).toMatchObject({ kind: 'broken', keptBy: dcs[1], lost });
-    expect(await acceptAuditCuts(scene.fleet.engine, 'planted')).toMatchObject(lost);
+    const { cutId } = await proposeAs('operator', 'planted', dcs[1]);
+    expect(await approveAs('approver', cutId)).toMatchObject({ state: 'accepted', heads: 3, dataCenters: [dcs[1]] });
     const silent = [{ dataCenter: dcs[1], until: farthest + 1n }];
     expect(await verify()).toMatchObject({ kind: 'accepted', lost: [], silent });
     await copyControl();

@@ -1,7 +1,9 @@
 // What the attacks on control share: a fleet of two data centers, one login for each role, and plans that lie ready.
+
+import type { EngineContext } from '../../src/engine/context.js';
 import { CONTROL_ROLES, type ControlRole } from '../../src/stores/control/roles.js';
 import { createFleet, type Fleet } from '../support/fleet.js';
-import { createPeople, type TestPeople } from '../support/person.js';
+import { createPeople, type TestPeople, type TestPerson } from '../support/person.js';
 import { type Attacker, openAttacker } from './attacker.js';
 
 /** `operator2`: a second operator, who is no approver either; `both`: an operator who is an approver too. */
@@ -10,6 +12,8 @@ export type ControlLogin = ControlRole | 'operator2' | 'both';
 export interface ControlScene {
   readonly fleet: Fleet;
   readonly logins: Readonly<Record<ControlLogin, Attacker>>;
+  /** The fleet's engine, as whom control authenticates. */
+  engineOf(login: ControlLogin): EngineContext;
   /** Two data centers, in rollout order. */
   readonly dataCenters: readonly [string, string];
   /**
@@ -46,11 +50,12 @@ export async function openControlScene(server?: string): Promise<ControlScene> {
     { name: 'operator2', roles: ['operator'] },
     'both',
   );
-  const open = (login: ControlLogin): Attacker => {
+  const find = (login: ControlLogin): TestPerson => {
     const person = crowd.people.find(({ name }) => name.startsWith(`${login}_`));
     if (person === undefined) throw new Error(`there is no ${login}`);
-    return openAttacker(person.controlUrl, person.name);
+    return person;
   };
+  const open = (login: ControlLogin): Attacker => openAttacker(find(login).controlUrl, find(login).name);
   // what the cells seal; whoever registers has it from there
   await fleet.control(`create function public.sealed_by_cell(dc text, plan text, digest text, counts text) returns jsonb
     language sql security definer as $$
@@ -61,6 +66,7 @@ export async function openControlScene(server?: string): Promise<ControlScene> {
   return {
     fleet,
     dataCenters,
+    engineOf: (login) => find(login).engine,
     planOf,
     logins: {
       operator: open('operator'),

@@ -1,10 +1,11 @@
 // `approve`: a second person's approval of a plan, an override, a repair, an undo, a postponement, a reversal, falls
-// to accept, a moved cell or a change of the policy. An approved plan may be applied; the others are applied or
+// to accept, a moved cell, a loss of the audit or a change of the policy. An approved plan may be applied; the others are applied or
 // requested at once.
 
 import { findDataCenter, type Program } from '../../compose.js';
 import { approvePostponement } from '../../engine/cutover/postpone.js';
 import { approveReversal } from '../../engine/cutover/reverse.js';
+import { approveAuditCut } from '../../engine/operate/accept-audit-cut.js';
 import { approveAdoption } from '../../engine/operate/adopt-cell.js';
 import { approveRepair } from '../../engine/operate/repair.js';
 import { approveOverride } from '../../engine/org/approve-override.js';
@@ -14,7 +15,7 @@ import { approvePolicyChange } from '../../engine/settings/change-policy.js';
 import { approveUndo } from '../../engine/undo/request-undo.js';
 import { command, quoteArgument } from '../../kernel/advice.js';
 import { withPrintableTexts, withWholeTexts } from '../../kernel/printable.js';
-import { type ProposalId, parseChangeId, parseProposalId } from '../../kernel/proposal-id.js';
+import { type ProposalId, parseChangeId, parseCutId, parseProposalId } from '../../kernel/proposal-id.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
 import { approvalDocument, showApproval } from '../views/show-approval.js';
@@ -22,6 +23,7 @@ import { proposalDocument, showProposal } from '../views/show-cutover.js';
 import { overrideDocument, showOverride } from '../views/show-override.js';
 import { fallsDocument, showFalls } from '../views/show-reconcile.js';
 import { changeDocument, nextAfterChange, showPolicyChange } from '../views/show-settings.js';
+import { reportCut } from './accept-cut.js';
 import { adoptionContext, reportAdoption } from './adopt-cell.js';
 import { reportRepair } from './repair.js';
 import { reportUndo } from './undo.js';
@@ -30,6 +32,8 @@ export function runApprove(session: CliSession, id: string): Promise<number> {
   return withProgram(session, { policy: 'warned' }, (program) => {
     const changeId = parseChangeId(id);
     if (changeId !== undefined) return approveOneChange(session, program, changeId);
+    const cutId = parseCutId(id);
+    if (cutId !== undefined) return approveOneCut(session, program, cutId);
     const proposal = parseProposalId(id);
     if (proposal === undefined) return approveOnePlan(session, program, id);
     if (proposal.kind === 'falls') return approveOneNight(session, program, proposal);
@@ -73,6 +77,11 @@ async function approveOneUndo(session: CliSession, program: Program, id: Proposa
 async function approveOneAdoption(session: CliSession, program: Program, id: ProposalId<'adoption'>): Promise<number> {
   findDataCenter(program.config, id.dataCenter);
   return reportAdoption(session, await approveAdoption(adoptionContext(program), id, session.options.reason));
+}
+
+/** Of what control has lost of its audit. */
+async function approveOneCut(session: CliSession, { engine }: Program, cutId: bigint): Promise<number> {
+  return reportCut(session, await approveAuditCut(engine, cutId, session.options.reason));
 }
 
 /** Of the policy: in force at once. */

@@ -2,18 +2,19 @@
 
 import { findDataCenter } from '../../compose.js';
 import type { ChainHead } from '../../domain/operate/verify-chain.js';
-import { acceptAuditCuts, findAuditCuts } from '../../engine/operate/accept-audit-cut.js';
+import { findAuditCuts } from '../../engine/operate/accept-audit-cut.js';
 import { readAudit } from '../../engine/operate/read-audit.js';
 import { type AuditProof, verifyAudit } from '../../engine/operate/verify-audit.js';
 import { command, quoteArgument } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import { getReason } from '../arguments/get-reason.js';
 import { raiseLimit } from '../arguments/parse-options.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
 import { auditCsv, showAudit, showMore } from '../views/show-audit.js';
+import { cutDocument } from '../views/show-audit-cut.js';
 import { showChain, showCut } from '../views/show-chain.js';
+import { runProposeCut, runWithdrawCut } from './accept-cut.js';
 
 export interface AuditFlags {
   readonly dc?: string;
@@ -25,24 +26,24 @@ export interface AuditFlags {
   readonly verify?: boolean;
   readonly head?: readonly ChainHead[];
   readonly acceptCut?: boolean;
+  readonly withdraw?: boolean;
   readonly execute?: boolean;
   readonly limit: number;
 }
 
 export function runAudit(session: CliSession, { csv, limit, verify, head, ...given }: AuditFlags): Promise<number> {
-  const { acceptCut, execute, ...flags } = given;
+  const { acceptCut, execute, withdraw, ...flags } = given;
   if (verify === true) {
     const { dc, ...filters } = flags;
-    rejectFilters({ csv, ...filters, ...(acceptCut !== true && { dc }) });
-    if (execute === true && acceptCut !== true)
-      throw new RolloutError('invalid_argument', {
-        message: '--execute belongs to --accept-cut here.',
-        next: 'Add --accept-cut, or leave --execute out.',
-      });
-    const reason = execute === true ? getReason(session, 'Accepting a cut') : undefined;
-    return runVerifyAudit(session, head ?? [], acceptCut === true ? { reason, dc } : undefined);
+    rejectFilters({ csv, ...filters, ...((acceptCut !== true || withdraw === true) && { dc }) });
+    rejectWithoutCut({ acceptCut, execute, withdraw, head });
+    if (withdraw === true) return runWithdrawCut(session);
+    if (execute === true) return runProposeCut(session, dc);
+    return runVerifyAudit(session, head ?? [], acceptCut === true ? { dc } : undefined);
   }
-  const proofs = Object.entries({ head, 'accept-cut': acceptCut, execute }).find(([, value]) => value !== undefined);
+  const proofs = Object.entries({ head, 'accept-cut': acceptCut, execute, withdraw }).find(
+    ([, value]) => value !== undefined,
+  );
   if (proofs !== undefined)
     throw new RolloutError('invalid_argument', {
       message: `--${proofs[0]} belongs to --verify.`,
@@ -78,37 +79,48 @@ const EXITS = { intact: 0, accepted: 0, uncompared: 4, broken: 5 } as const sati
   number
 >;
 
-/**
- * `cut`: what control has lost, of the cell of `dc` only, is accepted for this reason before it is verified; without
- * one it is only shown.
- */
+/** `cut`: what control has lost, of the cell of `dc` only, is shown too. */
 function runVerifyAudit(
   session: CliSession,
   heads: readonly ChainHead[],
-  cut: { readonly reason: string | undefined; readonly dc: string | undefined } | undefined,
+  cut: { readonly dc: string | undefined } | undefined,
 ): Promise<number> {
   return withProgram(session, { policy: 'warned' }, async (program) => {
     const dc = cut?.dc === undefined ? undefined : findDataCenter(program.config, cut.dc).id;
-    if (cut?.reason !== undefined)
-      for (const one of await acceptAuditCuts(program.engine, cut.reason, dc))
-        session.warn(`${showCut(one)} This is accepted as lost.`);
-    else if (cut !== undefined)
+    if (cut !== undefined)
       for (const one of await findAuditCuts(program.engine, dc))
-        session.warn(`${showCut(one)} This would be accepted as lost. Nothing was changed.`);
+        session.warn(`${showCut(one)} This would be proposed as lost. Nothing was changed.`);
     const proof = await verifyAudit(program.engine, heads);
-    const { kind, link, accepted, ...found } = proof;
-    const again = session.commands.show(command('audit --verify'));
-    const accept = session.commands.show(command('audit --verify --accept-cut --execute --reason TEXT'));
+    const { kind, link, accepted, proposed, ...found } = proof;
     session.report(
       {
         intact: kind === 'uncompared' ? null : kind !== 'broken',
         complete: kind === 'intact',
         ...{ link, ...found, accepted: accepted.map(({ heads: _, ...entry }) => entry) },
+        proposed: proposed === null ? null : cutDocument(proposed),
       },
-      showChain(withPrintableTexts(proof), { again, accept }),
+      showChain(withPrintableTexts(proof), session.commands),
     );
     return EXITS[kind];
   });
+}
+
+/** Two people accept a loss; neither verb goes with the other, or with what only a proof takes. */
+function rejectWithoutCut(flags: Readonly<Record<'acceptCut' | 'execute' | 'withdraw' | 'head', unknown>>): void {
+  const { acceptCut, execute, withdraw, head } = flags;
+  const verb = withdraw === true ? 'withdraw' : execute === true ? 'execute' : undefined;
+  if (verb === undefined) return;
+  if (acceptCut !== true)
+    throw new RolloutError('invalid_argument', {
+      message: `--${verb} belongs to --accept-cut here.`,
+      next: `Add --accept-cut, or leave --${verb} out.`,
+    });
+  const other = withdraw === true && execute === true ? 'execute' : head === undefined ? undefined : 'head';
+  if (other !== undefined)
+    throw new RolloutError('invalid_argument', {
+      message: `--accept-cut --${verb} does nothing else, so it takes no --${other}.`,
+      next: `Leave --${other} out.`,
+    });
 }
 
 /** A chain is whole or it is nothing. */

@@ -253,9 +253,10 @@ function registerChecks(cli: Command, execute: Execute): void {
     .option('--head <link:hash>', 'also compare with a head that --verify showed before; may be repeated', parseHead)
     .option(
       '--accept-cut',
-      'with --verify: show what control has lost of what cells keep heads of, as after a restore; with --execute, accept it',
+      'with --verify: show what control has lost of what cells keep heads of, as after a restore; with --execute, propose to accept it',
     )
     .option('--execute', 'with --accept-cut: do it; needs --reason')
+    .option('--withdraw', 'with --accept-cut: withdraw the open proposal instead')
     .option('--limit <n>', 'list at most so many entries', parseCount(MAX_ROWS), 50)
     .action((flags: AuditFlags) => execute(async (session) => (await import('./audit.js')).runAudit(session, flags)));
   cli

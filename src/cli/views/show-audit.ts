@@ -51,7 +51,18 @@ export const auditCsv = ({ entries }: AuditList): string =>
   ]);
 
 /** What an entry is about, by its key in the details: as a person names it. */
-const OBJECTS = ['change', 'plan', 'override', 'repair', 'postponement', 'reversal', 'falls', 'adoption', 'webhook'];
+const OBJECTS = [
+  'change',
+  'plan',
+  'override',
+  'repair',
+  'postponement',
+  'reversal',
+  'falls',
+  'adoption',
+  'webhook',
+  'cut',
+];
 
 const showValue = (value: unknown): string =>
   value === undefined ? '?' : typeof value === 'string' ? value : value === null ? 'none' : JSON.stringify(value);

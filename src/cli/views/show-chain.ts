@@ -2,28 +2,30 @@
 import type { AcceptedCut, AuditCut } from '../../domain/operate/lost-heads.js';
 import type { ChainBreak } from '../../domain/operate/verify-chain.js';
 import type { AuditProof } from '../../engine/operate/verify-audit.js';
+import { command } from '../../kernel/advice.js';
+import { showName } from '../../kernel/printable.js';
+import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showUtc } from '../terminal/numbers.js';
+import { listWaitingCut } from './show-audit-cut.js';
 
-/** As this user runs them: what proves it again, and what accepts what was lost. */
-interface ProofCommands {
-  readonly again: string;
-  readonly accept: string;
-}
-
-export function showChain(proof: AuditProof, { again, accept }: ProofCommands): string {
+/** `commands`: as this user runs them. */
+export function showChain(proof: AuditProof, commands: Pick<CommandNames, 'show'>): string {
   return [
     ...showProof(proof),
     ...proof.lost.map(showCut),
-    ...(proof.lost.length > 0
-      ? [`If control was restored from an older copy, accept what it has lost: ${accept}`]
-      : []),
+    ...(proof.lost.length > 0 && proof.proposed === null ? [showProposing(commands)] : []),
+    ...listWaitingCut(proof.proposed, commands),
     ...proof.accepted.map(showAccepted),
     ...proof.silent.map(
       ({ dataCenter, until }) => `The cell of data center "${dataCenter}" keeps no new head before link ${until}.`,
     ),
-    ...showCells(proof, again),
+    ...showCells(proof, commands.show(command('audit --verify'))),
   ].join('\n');
 }
+
+const showProposing = (commands: Pick<CommandNames, 'show'>): string =>
+  'If control was restored from an older copy, propose to accept what it has lost, which a second person approves: ' +
+  commands.show(command('audit --verify --accept-cut --execute --reason TEXT'));
 
 /** What one cell keeps and control has not. */
 export function showCut({ dataCenter, from, to, entries }: AuditCut): string {
@@ -38,9 +40,10 @@ const showLinks = (from: bigint | string | null, to: bigint | string | null): st
 const showEntries = (entries: bigint | string): string =>
   `${showCount(entries)} ${String(entries) === '1' ? 'entry' : 'entries'}`;
 
-function showAccepted({ dataCenter, from, to, entries, at, by, reason }: AcceptedCut): string {
+function showAccepted({ dataCenter, from, to, entries, at, by, author, reason }: AcceptedCut): string {
   const lost = entries === null ? showLinks(from, to) : `${showLinks(from, to)} (${showEntries(entries)})`;
-  return `Lost, and accepted by ${by} at ${showUtc(at)}: ${lost} of data center "${dataCenter}": ${reason}`;
+  const proposed = author === null || author === by ? '' : `, as ${showName(author)} proposed`;
+  return `Lost, and accepted by ${by} at ${showUtc(at)}${proposed}: ${lost} of data center "${dataCenter}": ${reason}`;
 }
 
 function showProof(proof: AuditProof): readonly string[] {

@@ -12,6 +12,7 @@ import { showName } from '../../kernel/printable.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showInstant, showRange } from '../terminal/numbers.js';
 import type { Tone } from '../terminal/paint.js';
+import { cutDocument } from './show-audit-cut.js';
 import { fallsDocument } from './show-reconcile.js';
 
 const ICONS: Readonly<Record<string, { readonly icon: string; readonly tone: Tone }>> = {
@@ -160,8 +161,9 @@ export const showHoldBriefly = (hold: StatusHold): string => `${HOLDS[hold.code]
 
 /** The document that docs/reference/json.md describes: SQL column names, commands as this user runs them. */
 export function statusDocument(status: Status, commands: CommandNames): Readonly<Record<string, unknown>> {
-  const { card, dataCenters, ...rest } = status;
-  return { ...rest, cardHash: card, dataCenters: dataCenters.map((dc) => toDocument(dc, commands)) };
+  const { card, dataCenters, auditCut, ...rest } = status;
+  const waiting = auditCut === null ? null : cutDocument(auditCut);
+  return { ...rest, auditCut: waiting, cardHash: card, dataCenters: dataCenters.map((dc) => toDocument(dc, commands)) };
 }
 
 function toDocument(dc: DataCenterStatus, commands: CommandNames): Readonly<Record<string, unknown>> {

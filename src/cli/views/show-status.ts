@@ -10,6 +10,7 @@ import { showCount, showInstant, showOrgs, showRange, showShare } from '../termi
 import type { Paint } from '../terminal/paint.js';
 import { type Column, describeLeftOut, indent, type LaidOutTable, layOutRows, right } from '../terminal/table.js';
 import { TOO_LONG } from './plan-words.js';
+import { listWaitingCut } from './show-audit-cut.js';
 import { showSetChecks } from './show-check-limits.js';
 import { drawBar, measure, readRate, shareOf } from './show-progress.js';
 import { listStale } from './show-stale.js';
@@ -57,6 +58,7 @@ export function showStatus(status: Status, view: StatusView): string {
     ...listTickFailures(status, commands),
     ...listQueueFailures(status, commands),
     ...listWebhookFailures(status, commands),
+    ...listWaitingCut(status.auditCut, commands),
     ...listExcess(status),
     ...(next === null ? [] : [`Next: ${commands.showRelease(next)}`]),
   ].join('\n');

@@ -9,7 +9,8 @@ export const AUDIT_ACTIONS = [
   ...['add_data_center', 'remove_data_center', 'detach', 'uninstall'],
   ...['propose_adoption', 'approve_adoption', 'withdraw_adoption', 'adopt_cell'],
   ...['set_policy', 'propose_setting', 'change_setting', 'withdraw_setting', 'set_lanes', 'unset_lanes'],
-  ...['set_check', 'loosen_check', 'unset_check', 'enforce', 'resend_webhook', 'accept_audit_cut'],
+  ...['set_check', 'loosen_check', 'unset_check', 'enforce', 'resend_webhook'],
+  ...['propose_audit_cut', 'accept_audit_cut', 'withdraw_audit_cut'],
   // nights and cut-overs
   ...['ask_reconcile', 'propose_falls', 'accept_falls', 'withdraw_falls', 'reconcile', 'end_reconcile'],
   ...['sweep', 'end_sweep', 'arm_gate', 'disarm_gate', 'cutover', 'alarm_48h', 'alarm_2h'],

@@ -1,4 +1,4 @@
-// What control has lost of the heads that cells keep, and what a person accepted of that. Pure. Each head stands for
+// What control has lost of the heads that cells keep, and what two people accepted of that. Pure. Each head stands for
 // itself, with the cell that keeps it: nobody's word about one cell says anything about another.
 import type { ChainBreak, ChainHead } from './verify-chain.js';
 
@@ -27,9 +27,15 @@ export interface AcceptedCut {
   readonly to: string | null;
   readonly entries: string | null;
   readonly at: Date;
+  /** Who approved it. */
   readonly by: string;
+  /** Who proposed it; null: an earlier version, which let one person accept. */
+  readonly author: string | null;
   readonly reason: string | null;
 }
+
+/** A head with the data center whose cell keeps it. */
+export type NamedHead = ChainHead & Pick<CellHead, 'dataCenter'>;
 
 const nameHead = (
   dataCenter: string | null,
@@ -74,6 +80,19 @@ export function splitCut(cut: AuditCut): readonly AuditCut[] {
     parts.push(describeCut(cut.dataCenter, cut.heads.slice(at, at + MOST_HEADS), recorded));
   }
   return parts;
+}
+
+/** As the database has it: what is more is another proposal. */
+const MOST_PARTS = 100;
+
+/** What one proposal names of all that is lost. */
+export const planCut = (cuts: readonly AuditCut[]): readonly AuditCut[] => cuts.flatMap(splitCut).slice(0, MOST_PARTS);
+
+/** Whether what is lost now is exactly what was proposed, head by head. */
+export function isSameLoss(proposed: readonly NamedHead[], parts: readonly AuditCut[]): boolean {
+  const named = new Set(proposed.map((head) => nameHead(head.dataCenter, head)));
+  const now = new Set(parts.flatMap(({ dataCenter, heads }) => heads.map((head) => nameHead(dataCenter, head))));
+  return named.size === now.size && [...now].every((name) => named.has(name));
 }
 
 export interface CellLoss {

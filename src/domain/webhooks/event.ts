@@ -88,7 +88,7 @@ export function createMessage(event: WebhookEvent, link: string | null): Webhook
 
 function describeEvent(event: WebhookEvent): string {
   const { kind, dataCenter, code, value, since, until } = event;
-  const place = dataCenter ?? 'the policy';
+  const place = dataCenter ?? (code === 'audit_cut' ? 'the audit' : 'the policy');
   switch (kind) {
     case 'hold.began':
       return `${place} is not moving since ${since.toISOString()}: ${describeHold(event)}.${describeWait(event)}`;

@@ -18,6 +18,7 @@ import type { RunProgress } from '../../stores/cell/batch/progress.js';
 import type { Blocker } from '../../stores/cell/blockers.js';
 import type { FeedState } from '../../stores/cell/feed/feed.js';
 import { type FallsProposal, listWaitingFalls } from '../../stores/control/accepted-falls.js';
+import { type CutProposal, findOpenAuditCut } from '../../stores/control/audit-cuts.js';
 import { type CheckLimit, listCheckLimits } from '../../stores/control/check-limits.js';
 import { type ControlFacts, readControlFacts } from '../../stores/control/control-database.js';
 import type {
@@ -130,6 +131,8 @@ export interface Status {
   readonly tickFailures: readonly SchedulerFailure[];
   /** Webhooks that do not take their messages; they hold nothing. */
   readonly webhookFailures: readonly FailingWebhook[];
+  /** The proposal to accept a loss of the audit that waits for its approval. */
+  readonly auditCut: CutProposal | null;
   /** Running processes whose login may do more than their work; none where one login is for everything by design. */
   readonly logins: readonly ExcessLogin[];
   readonly dataCenters: readonly DataCenterStatus[];
@@ -139,7 +142,7 @@ export interface Status {
 export async function readStatus(context: EngineContext): Promise<Status> {
   await assertControlReady(context);
   const snapshot = await readSnapshot(context, 'all');
-  const { rollout, embedded, ofSchedulers, queueFailures, tickFailures, webhookFailures, ...known } =
+  const { rollout, embedded, ofSchedulers, queueFailures, tickFailures, webhookFailures, auditCut, ...known } =
     await context.control.inTransaction(async (tx) => ({
       rollout: await readRollout(tx),
       schedulers: { ...(await readSchedulers(tx)), readOnly: (await readControlFacts(tx)).readOnly },
@@ -151,6 +154,7 @@ export async function readStatus(context: EngineContext): Promise<Status> {
       queueFailures: await listQueueFailures(tx),
       tickFailures: await listTickFailures(tx),
       webhookFailures: await listFailingWebhooks(tx),
+      auditCut: await findOpenAuditCut(tx),
     }));
   const read = await Promise.all(
     snapshot.dataCenters.flatMap((dc) => {
@@ -167,6 +171,7 @@ export async function readStatus(context: EngineContext): Promise<Status> {
     queueFailures,
     tickFailures,
     webhookFailures,
+    auditCut,
     logins: embedded ? [] : logins,
     dataCenters: leadToFailure(read.map(({ status }) => status)),
   };

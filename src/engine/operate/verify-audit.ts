@@ -16,6 +16,7 @@ import {
   verifyEnd,
   verifyPart,
 } from '../../domain/operate/verify-chain.js';
+import { type CutProposal, findOpenAuditCut } from '../../stores/control/audit-cuts.js';
 import { listChain, readChainEnd } from '../../stores/control/audit-links.js';
 import type { ControlTransaction } from '../../stores/control/control-database.js';
 import type { EngineContext } from '../context.js';
@@ -23,7 +24,7 @@ import { type ComparedCells, describeCuts, findLostHeads, listCellHeads } from '
 
 const PAGE = 2_000;
 
-/** `accepted`: what is there is as recorded, and a person accepted a loss. `uncompared`: a cell could not be read. */
+/** `accepted`: what is there is as recorded, and people accepted a loss. `uncompared`: a cell could not be read. */
 export type AuditFinding = ChainBreak | ({ readonly kind: 'intact' | 'accepted' | 'uncompared' } & ChainState);
 
 export type AuditProof = AuditFinding &
@@ -32,6 +33,8 @@ export type AuditProof = AuditFinding &
     readonly lost: readonly AuditCut[];
     readonly accepted: readonly AcceptedCut[];
     readonly silent: readonly SilentCell[];
+    /** The proposal to accept a loss that waits for its approval. */
+    readonly proposed: CutProposal | null;
   };
 
 /** `heads`: those that somebody kept; the chain must have each of them, and each of what cells keep. */
@@ -49,7 +52,8 @@ export async function verifyAudit(
       const kind = cells.notCompared.length > 0 ? 'uncompared' : accepted.length > 0 ? 'accepted' : 'intact';
       const finding: AuditFinding = found.kind === 'broken' ? found : { ...found, kind };
       const silent = found.kind === 'broken' ? [] : listSilent(kept, found.link);
-      return { ...finding, ...cells, lost: await describeCuts(tx, lost), accepted, silent };
+      const proposed = await findOpenAuditCut(tx);
+      return { ...finding, ...cells, lost: await describeCuts(tx, lost), accepted, silent, proposed };
     },
     { reads: 'one moment' },
   );

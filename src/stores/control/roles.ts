@@ -60,7 +60,7 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     `insert (data_center, name, kind, limit_value, reason), update (limit_value, reason, ended_at)
        on credit_rollout_control.check_limits`,
     'insert (data_center, undo_id, digest, reason), update (ended_at) on credit_rollout_control.undo_requests',
-    'execute on function credit_rollout_control.accept_audit_cut',
+    'insert (parts, reason), update (state, decided_reason) on credit_rollout_control.audit_cuts',
     // arms a cut-over that is late
     'execute on function credit_rollout_control.seal_cutover',
     // sends messages again that were given up
@@ -79,6 +79,7 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     // an approved postponement or reversal moves the pinned instant; a freeze stops the change feed
     `update (cutover_at, cutover_local, single_writes, ${SEEN_GATE}) on credit_rollout_control.data_centers`,
     'update (state) on credit_rollout_control.cell_proposals',
+    'update (state, decided_reason) on credit_rollout_control.audit_cuts',
     // an undo is asked for as its second person approves it
     'insert (data_center, undo_id, digest, reason) on credit_rollout_control.undo_requests',
     `execute on function credit_rollout_control.seal_cutover, credit_rollout_control.seal_reversal,

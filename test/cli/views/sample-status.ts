@@ -106,6 +106,7 @@ export const sampleStatus = (dc: DataCenterStatus = sampleDataCenter({})): Statu
   queueFailures: [],
   tickFailures: [],
   webhookFailures: [],
+  auditCut: null,
   logins: [],
   dataCenters: [dc],
 });

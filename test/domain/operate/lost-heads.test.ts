@@ -6,7 +6,9 @@ import {
   type CellHead,
   describeCut,
   groupLost,
+  isSameLoss,
   listUnaccepted,
+  planCut,
   splitCut,
 } from '../../../src/domain/operate/lost-heads.js';
 
@@ -19,7 +21,7 @@ const FAR = 9_000_000_000_000_000_000n;
 
 test('a head is accepted with its link, its hash and its cell, and with nothing less', () => {
   const accepted: AcceptedCut = {
-    ...{ dataCenter: 'in', from: '1', to: '99', entries: '99', at, by: 'ann', reason: 'lost' },
+    ...{ dataCenter: 'in', from: '1', to: '99', entries: '99', at, by: 'bob', author: 'ann', reason: 'lost' },
     heads: [{ link: '8', hash: 'h8' }],
   };
   const others = [head('eu', 8n), head('in', 8n, 'another'), head('in', 9n)];
@@ -52,4 +54,23 @@ test('lost heads are named from the first missing link on, in parts that fit in 
   expect(parts.flatMap(({ heads }) => heads)).toEqual(cut.heads);
   // nobody knows how many entries that is
   expect(splitCut(describeCut('in', [head('in', FAR)], null))).toMatchObject([{ from: FAR, to: FAR, entries: null }]);
+});
+
+test('what was proposed is what is lost now: no head more, less or another', () => {
+  const eu = [head('eu', 8n), head('eu', 9n)];
+  const now = [describeCut('eu', eu, 3n), describeCut('in', [head('in', 8n)], null)];
+  const proposed = [...eu, head('in', 8n)];
+  expect(isSameLoss(proposed, planCut(now))).toBe(true);
+  for (const other of [
+    [],
+    eu,
+    [...proposed, head('us', 8n)],
+    [...eu, head('in', 8n, 'another')],
+    [...eu, head('in', 7n)],
+    [...eu, head('us', 8n)],
+  ])
+    expect(isSameLoss(other, planCut(now)), JSON.stringify(other.length)).toBe(false);
+  // one proposal has an end; the rest is another
+  const many = Array.from({ length: 60_000 }, (_, n) => head('in', BigInt(n + 1)));
+  expect(planCut([describeCut('in', many, 0n)]).flatMap(({ heads }) => heads)).toHaveLength(50_000);
 });
