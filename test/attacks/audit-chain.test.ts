@@ -1,11 +1,12 @@
-// The chain over the audit, in a real database: who writes it, what an owner does to it, and what the retention leaves.
+// The chain over the audit, in a real database: who writes it, what an owner does to it, what the retention leaves, and who
+// accepts that a part of it is lost.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ChainHead } from '../../src/domain/operate/verify-chain.js';
 import { type AuditProof, verifyAudit } from '../../src/engine/operate/verify-audit.js';
 import { type ControlScene, openControlScene } from './control-scene.js';
 
 const S = 'credit_rollout_control';
-const [DENIED, RESTRICTED] = ['42501', '23001'];
+const [DENIED, RESTRICTED, CHECKED] = ['42501', '23001', '23514'];
 const TABLES = ['audit', 'audit_links', 'audit_gaps', 'audit_head'];
 const insert = (action: string): string => `insert into ${S}.audit (actor, action) values ('x', '${action}')`;
 
@@ -167,4 +168,105 @@ test('the retention leaves one gap, which proves what is left', async () => {
   ).toEqual([{ links: 6 }, { links: 3 }]);
   expect(await scene.logins.operator.attempt(insert('afterwards'))).toBe('done');
   expect(await verify(head)).toMatchObject({ kind: 'intact', link: head.link + 1n });
+});
+
+describe('a loss of the audit is accepted', () => {
+  const headAsText = async () => ({ ...(await readHead()), link: String((await readHead()).link) });
+  const gone = { link: '900', hash: '0'.repeat(64) };
+  const propose = (heads: readonly unknown[], from: unknown = null, dc: string = scene.dataCenters[0]): string =>
+    `insert into ${S}.audit_cuts (parts, reason)
+      values ('${JSON.stringify([{ data_center: dc, from, heads }])}', 'x') returning cut_id`;
+  const ACCEPT = `update ${S}.audit_cuts set state = 'accepted' where state = 'proposed'`;
+  const WITHDRAW = `update ${S}.audit_cuts set state = 'withdrawn' where state = 'proposed'`;
+  const refuse = (constraint: string) => expect.objectContaining({ code: RESTRICTED, constraint });
+  const countAccepted = async (): Promise<unknown> =>
+    (await sql(`select count(*) as n from ${S}.audit where action = 'accept_audit_cut'`))[0]?.n;
+
+  test('by the approval alone, whoever asks, and never as a range', async () => {
+    const { viewer, approver, scheduler, operator, ...others } = scene.logins;
+    const range = `insert into ${S}.audit (action, details)
+      values ('accept_audit_cut', '{"from":"1","to":"999999999999999999"}')`;
+    for (const login of [operator, approver, scheduler, ...Object.values(others)])
+      await expect(login.read(range)).rejects.toEqual(refuse('audit_cut_function_check'));
+    expect(await viewer.attempt(range)).toBe(DENIED);
+    await expect(sql(range)).rejects.toEqual(refuse('audit_cut_function_check'));
+    for (const login of [viewer, approver, scheduler]) expect(await login.attempt(propose([gone]))).toBe(DENIED);
+    for (const wrong of [
+      ...[propose([]), propose([{ ...gone, link: '0' }]), propose([{ ...gone, hash: '' }])],
+      ...[
+        propose([gone, { link: '901' }]),
+        propose([gone], null, 'nowhere'),
+        propose([gone], '0'),
+        propose([gone], '900'),
+      ],
+      ...[propose(Array.from({ length: 501 }, () => gone)), propose([gone]).replace('"from"', '"to"')],
+      ...['{}', '[]', '[1]', '[{"heads":[]}]', '[{"heads":{}}]', 'null'].map(
+        (parts) => `insert into ${S}.audit_cuts (parts, reason) values ('${parts}', 'x')`,
+      ),
+    ])
+      await expect(operator.read(wrong), wrong).rejects.toEqual(refuse('audit_cut_form_check'));
+    expect(await operator.attempt(propose([gone]).replace(`'x'`, `''`))).toBe(CHECKED);
+  });
+
+  test('by nobody alone, with any statement that they may send', async () => {
+    const before = await countAccepted();
+    const { operator, operator2, both, viewer, approver, scheduler } = scene.logins;
+    expect(await operator.attempt(propose([gone]))).toBe('done');
+    for (const login of [operator, operator2, viewer, scheduler]) expect(await login.attempt(ACCEPT)).toBe(DENIED);
+    for (const [deed, code] of [
+      [`select ${S}.accept_audit_cut()`, DENIED],
+      [`select ${S}.accept_audit_cut('${scene.dataCenters[0]}', 900, '[]', 'x')`, '42883'],
+      ...[`approver = 'x'`, `author = 'x'`, 'author_login = null', 'alone = true', `parts = '[]'`, `reason = 'y'`].map(
+        (set) => [`update ${S}.audit_cuts set ${set}`, DENIED],
+      ),
+      [`update ${S}.audit_cuts set state = 'proposed'`, RESTRICTED],
+      [`delete from ${S}.audit_cuts`, DENIED],
+      [
+        `create trigger t after update on ${S}.audit_cuts for each row execute function ${S}.accept_audit_cut()`,
+        DENIED,
+      ],
+      [`insert into ${S}.audit_cuts (parts, reason, state) values ('[]', 'x', 'accepted')`, DENIED],
+    ] as const)
+      expect(await both.attempt(String(deed)), deed).toBe(code);
+    expect(await operator.attempt(propose([gone]))).toBe('23505');
+    for (const change of [`parts = '[]'`, `author = 'x'`, `reason = 'y'`, 'author_login = null'])
+      await expect(sql(`update ${S}.audit_cuts set ${change}`), change).rejects.toMatchObject({ code: RESTRICTED });
+    for (const deed of [`delete from ${S}.audit_cuts`, `truncate ${S}.audit_cuts`])
+      await expect(sql(deed), deed).rejects.toMatchObject({ code: RESTRICTED });
+    expect(await operator.attempt(WITHDRAW)).toBe('done');
+    expect(await approver.attempt(`update ${S}.audit_cuts set state = 'accepted'`)).toBe(RESTRICTED);
+    // who may both propose and approve, and the owner, are one person too; under a new name as well
+    for (const as of [(text: string) => both.read(text), sql]) {
+      await as(propose([gone]));
+      await expect(as(ACCEPT)).rejects.toMatchObject({ code: CHECKED, constraint: 'audit_cuts_two_people_check' });
+      await as(WITHDRAW);
+    }
+    await both.read(propose([gone]));
+    await sql(`alter role "${both.name}" rename to renamed_for_cuts`);
+    const renamed = sql(`set local session authorization renamed_for_cuts; ${ACCEPT}`);
+    await expect(renamed).rejects.toMatchObject({ code: CHECKED, constraint: 'audit_cuts_two_people_check' });
+    await sql(`alter role renamed_for_cuts rename to "${both.name}"; alter role "${both.name}" password 'secret'`);
+    await operator.read(WITHDRAW);
+    expect(await countAccepted()).toBe(before);
+  });
+
+  test('when it is lost, and by who still may approve', async () => {
+    const { operator, approver } = scene.logins;
+    await operator.read(propose([await headAsText()]));
+    await expect(approver.read(ACCEPT)).rejects.toEqual(refuse('audit_cut_lost_check'));
+    const before = await countAccepted();
+    const open = await approver.connect();
+    try {
+      await open.query('begin');
+      await open.query(ACCEPT);
+      await sql(`alter role "${approver.name}" nologin`);
+      await expect(open.query('commit')).rejects.toEqual(refuse('approvals_approver_left'));
+    } finally {
+      await sql(`alter role "${approver.name}" login`);
+      await open.end();
+    }
+    expect(await approver.attempt('begin', ACCEPT, 'set constraints all immediate')).toBe(RESTRICTED);
+    await operator.read(WITHDRAW);
+    expect(await countAccepted()).toBe(before);
+  });
 });
