@@ -2,6 +2,7 @@
 import { listBugs } from './list-bugs.mjs';
 
 const TEST = 'test/engine/scheduler/audit-rows.test.ts';
+const CHAIN = 'test/attacks/audit-chain.test.ts';
 const HEADS = 'test/attacks/audit-heads.test.ts';
 const LOST = 'test/domain/operate/lost-heads.test.ts';
 const E = 'src/engine';
@@ -65,6 +66,34 @@ export const AUDIT = [
   ...listBugs('audit', 'migrations/control/accepted-cuts.ts', HEADS, {
     'whoever enters a row accepts a cut': [`if new.action = 'accept_audit_cut' then`, 'if false then'],
     'a cut is accepted in advance': [`if entry.action = 'accept_audit_cut' and exists`, 'if false and exists'],
+  }),
+  ...listBugs('audit', 'migrations/control/audit-cuts.ts', CHAIN, {
+    'whoever may propose approves a cut': [
+      "when (new.state = 'accepted') execute function credit_rollout_control.check_second_person();",
+      "when (new.state = 'none') execute function credit_rollout_control.check_second_person();",
+    ],
+    'one person approves their own cut': ['check (approver is null or approver <> author or alone)', 'check (true)'],
+    'a login approves its cut under a new name': [
+      "when (new.state = 'accepted')\n  execute function credit_rollout_control.check_two_logins",
+      "when (new.state = 'none')\n  execute function credit_rollout_control.check_two_logins",
+    ],
+    'a proposal of a cut changes after it was made': [
+      '(new.cut_id, new.parts, new.reason,',
+      '(new.cut_id, old.parts, old.reason,',
+    ],
+    'who was dismissed approves a cut': [
+      "initially deferred for each row when (new.state = 'accepted')",
+      "initially deferred for each row when (new.state = 'none')",
+    ],
+    'a cut names heads that are none': ['if fits is not true then', 'if false then'],
+  }),
+  ...listBugs('audit', 'src/engine/operate/accept-audit-cut.ts', HEADS, {
+    'a cut is approved though cells keep other heads now': ['if (!isSameLoss(', 'if (false && !isSameLoss('],
+    'a cut is approved though a cell cannot be read': ['if (unread !== undefined) throw', 'if (unread === null) throw'],
+    'a second proposal of a cut is made': ['if (open !== null) throw openBefore(open);', ''],
+  }),
+  ...listBugs('audit', 'src/domain/operate/lost-heads.ts', LOST, {
+    'a cut may have lost less than was proposed': ['named.size === now.size && ', ''],
   }),
   ...listBugs('audit', 'migrations/cell/audit-heads.ts', HEADS, {
     'a cell keeps what control did not seal': [`  perform credit_rollout.check_seal(document, 'audit_head');\n`, ''],

@@ -1,7 +1,7 @@
 // Names of proposals: `in-o3` is an override, `in-p3` a repair, `in-c3` a postponement, `in-r2` a reversal, `in-f7`
 // falls to accept, `in-a1` a moved cell to adopt and `in-u2` an undo, of the data center `in`. The name of a plan, such
-// as `in-7`, is never one of them. `s3` is a change of the policy and `h3` a cut of the audit to accept, which belong to
-// no data center.
+// as `in-7`, is never one of them. `s3` is a change of the policy and `h3` a loss of the audit to accept, which belong
+// to no data center.
 
 const LETTERS = {
   override: 'o',

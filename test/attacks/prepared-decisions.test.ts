@@ -43,6 +43,8 @@ describe('a decision', () => {
       `insert into ${schema}.reconcile_requests (data_center, reason, allow_falls) values ('${dc}', 'x', true)`,
       `insert into ${schema}.cell_proposals (data_center, kind, number, digest)
         values ('${dc}', 'override', 1, '${'d'.repeat(64)}')`,
+      `insert into ${schema}.audit_cuts (reason, parts) values ('x', '[{"data_center": "${dc}", "from": null,
+        "heads": [{"link": "900", "hash": "${'0'.repeat(64)}"}]}]')`,
     ];
     for (const proposal of proposals) {
       expect(await operator.attempt('begin', proposal, `prepare transaction 'proposed'`)).toBe(REFUSED);
@@ -53,6 +55,7 @@ describe('a decision', () => {
       `update ${schema}.postponements set state = 'applied'`,
       `update ${schema}.reconcile_requests set state = 'approved'`,
       `update ${schema}.cell_proposals set state = 'approved'`,
+      `update ${schema}.audit_cuts set state = 'accepted'`,
     ])
       expect(await approver.attempt('begin', decide, `prepare transaction 'later'`)).toBe(REFUSED);
     expect(await scene.fleet.control('select gid from pg_prepared_xacts')).toEqual([]);

@@ -32,6 +32,7 @@ export function listLines(dc: string, org: string): readonly (readonly string[])
     `approve ${dc}-1 ${reason}`,
     ...['o', 'p', 'c', 'r', 'f', 'a', 'u'].map((letter) => `approve ${dc}-${letter}1 ${reason}`),
     `approve s1 ${reason}`,
+    `approve h1 ${reason}`,
     `protect ${org} ${at} ${reason}`,
     `override ${org} ${at} --floor 900000 ${reason}`,
     `override ${org} ${at} --withdraw ${reason}`,
@@ -66,6 +67,9 @@ export function listLines(dc: string, org: string): readonly (readonly string[])
     `quarantine ${at}`,
     'audit',
     'audit --verify',
+    'audit --verify --accept-cut',
+    `audit --verify --accept-cut --execute ${reason}`,
+    `audit --verify --accept-cut --withdraw ${reason}`,
     'webhooks list',
     `webhooks resend --to ops --execute ${reason}`,
   ].map((line) => line.split(' '));

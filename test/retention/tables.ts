@@ -22,6 +22,7 @@ export const CONTROL_TABLES: Readonly<Record<string, Growth>> = {
   seal_keys: 'places',
   approvals: 'people',
   policy_changes: 'people',
+  audit_cuts: 'people',
   postponements: 'people',
   reversals: 'people',
   undo_requests: 'people',

@@ -1,6 +1,6 @@
 // `approve`: a second person's approval of a plan, an override, a repair, an undo, a postponement, a reversal, falls
-// to accept, a moved cell, a loss of the audit or a change of the policy. An approved plan may be applied; the others are applied or
-// requested at once.
+// to accept, a moved cell, a loss of the audit or a change of the policy. An approved plan may be applied; the others
+// are applied or requested at once.
 
 import { findDataCenter, type Program } from '../../compose.js';
 import { approvePostponement } from '../../engine/cutover/postpone.js';

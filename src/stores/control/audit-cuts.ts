@@ -38,7 +38,8 @@ export async function insertAuditCut(
 ): Promise<CutProposal> {
   const row = await selectRow<Stored>(
     tx,
-    `insert into credit_rollout_control.audit_cuts (parts, reason) values (:parts::jsonb, :reason) returning ${COLUMNS}`,
+    `insert into credit_rollout_control.audit_cuts (parts, reason)
+     values (:parts::jsonb, :reason) returning ${COLUMNS}`,
     {
       parts: JSON.stringify(
         parts.map(({ dataCenter, entries, from, heads }) => ({

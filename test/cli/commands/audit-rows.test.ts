@@ -194,6 +194,26 @@ describe('the audit', () => {
     await leavesOne(BOB, 'approve', 'change_setting', await propose('PT2H'));
   });
 
+  test('has one row of each verb that accepts what it has lost', async () => {
+    await fleet.cell(0).sql(`insert into credit_rollout.audit_heads (link, hash) values (900000, repeat('0', 64))`);
+    const accept = ['--verify', '--accept-cut'];
+    const config = ['--reason', 'x', '--config', await writeConfig(ALICE)];
+    for (const flags of [
+      ['--withdraw'],
+      ['--verify', '--withdraw'],
+      // nothing waits
+      [...accept, '--withdraw'],
+      [...accept, '--withdraw', '--execute'],
+      [...accept, '--withdraw', '--dc', dc()],
+      [...accept, '--execute', '--head', `1:${'0'.repeat(64)}`],
+    ])
+      expect((await runCommand('audit', ...flags, ...config)).code, flags.join(' ')).toBe(1);
+    await leavesOne(ALICE, 'audit', 'propose_audit_cut', ...accept, '--execute');
+    await leavesOne(BOB, 'audit', 'withdraw_audit_cut', ...accept, '--withdraw');
+    const { json } = await leavesOne(ALICE, 'audit', 'propose_audit_cut', ...accept, '--execute');
+    await leavesOne(BOB, 'approve', 'accept_audit_cut', String(json.cut_id));
+  });
+
   test('is checked for every verb that there is', () => {
     const known = [
       ...new Set(ran.map(({ verb }) => verb)),

@@ -230,6 +230,10 @@ describe('what a command prints', () => {
     await fleet.cell(1).sql("insert into credit_rollout.audit_heads values (900000, repeat('0', 64))");
     await read('audit', '--verify');
     await change(0, 'audit', '--verify', '--accept-cut', '--execute');
+    await read('audit', '--verify');
+    await read('status', '--within', '60');
+    await change(1, 'approve', 'h1');
+    await read('audit', '--verify');
   });
 
   test('fits of what runs until it is stopped', async () => {

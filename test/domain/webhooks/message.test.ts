@@ -74,6 +74,9 @@ describe('createMessage', () => {
       'eu: new sign-ups start on credits since 2026-05-04T10:00:00.000Z.',
     );
     expect(textOf({ kind: 'signups.swept', code: 'swept', value: null })).toContain('is checked since');
+    expect(textOf({ kind: 'approval.needed', dataCenter: null, code: 'audit_cut', value: 'h3' })).toBe(
+      'the audit: h3 (audit_cut) waits for the approval of a second person.\nNext: credit-rollout approve h3',
+    );
     expect(textOf({ kind: 'approval.needed', dataCenter: null, code: 'setting', value: 's3' })).toBe(
       'the policy: s3 (setting) waits for the approval of a second person.\nNext: credit-rollout approve s3',
     );

@@ -128,6 +128,15 @@ describe('what is told', () => {
       'approval.needed setting',
     ]);
     expect(receiver.received.at(-1)?.text).toMatch(/Next: credit-rollout approve s\d+$/u);
+    await fleet.control(
+      `insert into credit_rollout_control.audit_cuts (reason, parts) values ('a test', jsonb_build_array(jsonb_build_object(
+        'data_center', $1::text, 'heads', jsonb_build_array(jsonb_build_object('link', '900', 'hash', repeat('0', 64))))))`,
+      [fleet.cell(0).dataCenter.id],
+    );
+    await deliver(receiver);
+    expect(receiver.received.at(-1)).toMatchObject({
+      text: 'the audit: h1 (audit_cut) waits for the approval of a second person.\nNext: credit-rollout approve h1',
+    });
   });
 
   test('nothing is kept where nobody is told', async () => {
