@@ -112,7 +112,10 @@ export async function claimSampling(tx: CellTransaction, everyMs: number): Promi
   };
 }
 
-/** Marks how many transactions others have written, and how long they worked: undefined where something is open, or the mark is fresh. */
+/**
+ * Marks how many transactions others have written, and how long they worked: undefined where something is open, or the
+ * mark is fresh.
+ */
 export const markWrites = (tx: CellTransaction): Promise<OthersWrites | undefined> =>
   findRow<OthersWrites>(
     tx,
