@@ -5,7 +5,7 @@ export const OUTPUT_ERRORS = {
   listen_refused: entry(
     1,
     'A process cannot listen at the place of --listen: it is taken, or others may write into the folder of the socket.',
-    'End the other process, or name another place with --listen; a socket needs a folder that only its user can write into.',
+    'End the other process, or name another place with --listen; a socket needs a folder that is there and that only its user can write into: install -d -o USER FOLDER.',
   ),
   out_unwritable: entry(
     1,

@@ -81,7 +81,15 @@ const UNKNOWN_KIND_EVENT_MS = 60_000;
 
 type PricedCall = Omit<AcquireRequest, 'limits'>;
 
+/** A gateway without types may misspell one; without limits to read, every call would be allowed. */
+function assertGiven({ costs, store, readCapacity }: MeterOptions): void {
+  const missing = Object.entries({ costs, store, readCapacity }).flatMap(([name, part]) => (part == null ? [name] : []));
+  if (missing.length > 0) throw new TypeError(`createMeter was called without ${missing.join(' and ')}.`);
+}
+
+/** @throws TypeError where a needed option is missing @throws invalid_zone */
 export function createMeter(options: MeterOptions): Meter {
+  assertGiven(options);
   const { zone, costs, readCapacity, readUsage, onEvent, clock = systemClock } = options;
   const now = readMsOf(clock);
   const stopping = new AbortController();

@@ -1,7 +1,7 @@
 // The meter as a gateway sees it, on the memory of this process: prices, refusals and what they say, raises, releases,
 // shadow, a cell that is away, and bad input.
 import { afterEach, describe, expect, test } from 'vitest';
-import type { MeterOptions } from '../../src/meter/create-meter.js';
+import { createMeter, type MeterOptions } from '../../src/meter/create-meter.js';
 import { createMemoryMeterStore } from '../../src/stores/meter/memory-meter-store.js';
 import { MeterStoreError } from '../../src/stores/meter/meter-store.js';
 import { createHandClock, type MeterScene, onCredits, openMeter } from './meter-scene.js';
@@ -24,6 +24,13 @@ function open(options: Partial<MeterOptions> = {}) {
 }
 
 const DAY = '2026-05-05';
+
+describe('createMeter', () => {
+  test('names the options that a gateway left out', () => {
+    const given: Partial<MeterOptions> = { zone: 'Asia/Kolkata', store: createMemoryMeterStore() };
+    expect(() => createMeter(given as MeterOptions)).toThrow('createMeter was called without costs and readCapacity.');
+  });
+});
 
 describe('acquire', () => {
   test('takes what a call costs and says what is left', async () => {

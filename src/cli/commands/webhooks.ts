@@ -54,7 +54,7 @@ function describe({
   readonly next: string;
 }): string {
   const what = messages === 1 ? '1 message' : `${showCount(messages)} messages`;
-  if (messages === 0) return `There is nothing to send again.\nNext: ${next}`;
+  if (messages === 0) return `There is nothing to send again. What waits is sent at its next attempt.\nNext: ${next}`;
   return executed
     ? `✔ ${what} will be sent again, by the next scheduler that has this webhook.\nNext: ${next}`
     : `${what} would be sent again. Nothing was changed. To do it: ${next}`;

@@ -1,6 +1,6 @@
 // The policy for people and for programs: each setting, where it comes from, and the changes that wait.
 
-import { showSetting } from '../../domain/config/policy.js';
+import { type SettingValue, showSetting } from '../../domain/config/policy.js';
 import type { PlannedChange, PolicyChange } from '../../engine/settings/change-policy.js';
 import type { SettingReport, SettingsReport } from '../../engine/settings/read-settings.js';
 import { type CommandText, command } from '../../kernel/advice.js';
@@ -27,7 +27,7 @@ export function showSettings(
   return [
     ...layOutTable(
       COLUMNS,
-      settings.map((one) => [one.name, showSetting(one.value), showUtc(one.setAt), showOrigin(one)]),
+      settings.map((one) => [one.name, showValue(one.name, one.value), showUtc(one.setAt), showOrigin(one)]),
       width,
     ),
     ...(open.length === 0
@@ -40,6 +40,15 @@ export function showSettings(
       : [`! a scheduler has another configuration, and uses the policy: ${schedulersDiffer.join(', ')}`]),
   ].join('\n');
 }
+
+/** What it means that nobody set a limit. */
+const DEFAULTS: Readonly<Record<string, string>> = {
+  'reconcile.maxChanged': 'a tenth, at least 100',
+  'reconcile.maxLapsed': '1 %, at least 10',
+};
+
+const showValue = (name: string, value: SettingValue): string =>
+  (value === null ? DEFAULTS[name] : undefined) ?? showSetting(value);
 
 const showOrigin = ({ setBy, change }: SettingReport): string =>
   change === null
@@ -54,7 +63,7 @@ export const showPolicyChange = (change: PolicyChange): string =>
 export const showPlannedChange = (change: PlannedChange): string => `· ${describeChange(change)}`;
 
 const describeChange = ({ name, fromValue, toValue }: PlannedChange): string =>
-  `${name} from ${showSetting(fromValue)} to ${showSetting(toValue)}`;
+  `${name} from ${showValue(name, fromValue)} to ${showValue(name, toValue)}`;
 
 function showPeople({ author, approver, alone }: PolicyChange): string {
   if (alone) return `proposed and approved by ${showName(author)} alone`;

@@ -80,7 +80,7 @@ const numbers = (...titles: readonly string[]): readonly Column[] => titles.map(
 
 function describePrediction({ plan, editions }: UsageReport): readonly string[] {
   const measured = editions.reduce((sum, one) => sum + one.measured, 0);
-  if (plan === null) return [`PREDICTED: no plan knows. Measured: ${showOrgs(measured)} that pay.`];
+  if (plan === null) return [`PREDICTED: not known, no plan had measured peaks. Measured: ${showOrgs(measured)} that pay.`];
   const predicted = editions.reduce((sum, one) => sum + (one.predicted ?? 0), 0);
   return [
     `PREDICTED: paid orgs that plan ${plan} expected to be refused.`,
@@ -159,7 +159,11 @@ export function showProposals(
   const refused = proposals.filter(({ refusal }) => refusal !== null);
   const shadow = proposals.some(({ wouldBeRefused }) => wouldBeRefused > 0n) ? ['SHADOW'] : [];
   if (proposals.length + left.length === 0)
-    return `✔ ${dataCenter}: no paid org was or would have been refused, or used more than its total, in the last 30 days.`;
+    return [
+      `✔ ${dataCenter}: no paid org was or would have been refused, or used more than its total, in the last 30 whole days.`,
+      'Today is counted from tomorrow on. To give an org more now:',
+      `  ${commands.show(command`override ORG --dc ${dataCenter}`)} --floor N`,
+    ].join('\n');
   return [
     executed
       ? `✔ ${dataCenter}: ${showCount(made.length)} overrides are proposed`

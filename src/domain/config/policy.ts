@@ -247,6 +247,6 @@ export function addToOrder(order: readonly string[], configured: readonly string
 export const showSetting = (value: SettingValue): string => {
   if (value === null) return 'none';
   if (typeof value !== 'object') return String(value);
-  const isList = Array.isArray(value) && value.every((one) => typeof one === 'string');
+  const isList = Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string');
   return isList ? value.join(',') : JSON.stringify(value);
 };

@@ -78,7 +78,7 @@ function explainFloor(question: StoredQuestion, card: RateCard): readonly string
   if (listDifferences(question.stored.allotment, decision.allotment).length === 0) return decision.because;
   const { override, history } = question.record;
   if (override !== null && history[0]?.cause === 'override')
-    return [`its floor was set by ${override.author} and approved by ${override.approver}: ${override.reason}`];
+    return [`Its floor was set by ${override.author} and approved by ${override.approver}: ${override.reason}`];
   return [`not provable: the rule would not give this floor${lastChange(question)}.`];
 }
 

@@ -49,8 +49,8 @@ export interface MemoryMeterStore extends MeterStore {
   returnOwn(calls: readonly ChargedCall[]): void;
 }
 
-/** Takes the clock in ms; the store knows nothing of the day on which it begins. */
-export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
+/** Takes the clock in ms, of the system if left out; the store knows nothing of the day on which it begins. */
+export function createMemoryMeterStore(now: () => number = Date.now): MemoryMeterStore {
   const beganAtMs = now();
   const self = Symbol('this memory');
   const days = new Map<string, Map<string, MemoryDay>>();

@@ -131,7 +131,9 @@ describe('webhooks', () => {
   test('bad input changes nothing and says what would be right', async () => {
     expect((await run('webhooks', 'resend', '--to', 'nowhere')).err).toMatch(/\[webhook_unknown\].*there are: ops/su);
     expect((await run('webhooks', 'resend', 'x', '--to', 'ops')).err).toContain('It must be the number of an event');
-    expect((await run('webhooks', 'resend', '999999', '--to', 'ops')).out).toContain('There is nothing to send again.');
+    expect((await run('webhooks', 'resend', '999999', '--to', 'ops')).out).toContain(
+      'There is nothing to send again. What waits is sent at its next attempt.',
+    );
     vi.stubEnv('OPS_WEBHOOK_SECRET', undefined);
     const { code, err } = await run('scheduler');
     expect([code, err]).toEqual([1, expect.stringMatching(/missing_environment_variable.*OPS_WEBHOOK_SECRET/su)]);

@@ -32,7 +32,7 @@ describe('explainOrg', () => {
     await approve(scene, overrideId);
     const why = await explainOrg(scene.cell.context, { dataCenter: scene.cell.dataCenter.id, orgId });
     expect(JSON.stringify(why, (_, value) => (typeof value === 'bigint' ? String(value) : value))).toContain(
-      `its floor was set by ${scene.alice.name} and approved by ${scene.bob.name}: usage`,
+      `Its floor was set by ${scene.alice.name} and approved by ${scene.bob.name}: usage`,
     );
   });
 });
