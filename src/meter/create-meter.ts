@@ -83,7 +83,9 @@ type PricedCall = Omit<AcquireRequest, 'limits'>;
 
 /** A gateway without types may misspell one; without limits to read, every call would be allowed. */
 function assertGiven({ costs, store, readCapacity }: MeterOptions): void {
-  const missing = Object.entries({ costs, store, readCapacity }).flatMap(([name, part]) => (part == null ? [name] : []));
+  const missing = Object.entries({ costs, store, readCapacity }).flatMap(([name, part]) =>
+    part == null ? [name] : [],
+  );
   if (missing.length > 0) throw new TypeError(`createMeter was called without ${missing.join(' and ')}.`);
 }
 

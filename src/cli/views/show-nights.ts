@@ -8,7 +8,8 @@ import { layOutTable, right } from '../terminal/table.js';
 
 /** The nights, newest first. `older`: the command that lists older ones too. */
 export function showNights({ nights, more }: NightList, older: string, width: number): string {
-  if (nights.length === 0) return 'There was no nightly run yet. They begin on the day after a data center is done.';
+  if (nights.length === 0)
+    return 'There was no nightly run yet. The first one is due at the first reconcile.at after a data center is done; calendar shows when.';
   return [
     ...layOutTable(
       [

@@ -32,7 +32,13 @@ export function showPreview(preview: DriftPreview, next: string, commands: Comma
   const { dataCenter, counts, orgs, undecidable, reasons, listed } = preview;
   const { found } = totalDrift(counts);
   const read = `${showOrgs(orgs)} read at ${showInstant(preview.snapshotAt)}`;
-  const aside = undecidable === 0 ? [] : [`! ${showOrgs(undecidable)} cannot be decided: nothing is changed there`];
+  const aside =
+    undecidable === 0
+      ? []
+      : [
+          `! ${showOrgs(undecidable)} cannot be decided: nothing is changed there`,
+          `  which, after a nightly run: ${commands.show(command`quarantine --dc ${dataCenter}`)}`,
+        ];
   const waiting = showWaiting(preview, commands, width);
   if (found === 0)
     return [`✔ ${dataCenter}: every allotment matches its inputs; ${read}`, ...aside, ...waiting].join('\n');

@@ -80,7 +80,8 @@ const numbers = (...titles: readonly string[]): readonly Column[] => titles.map(
 
 function describePrediction({ plan, editions }: UsageReport): readonly string[] {
   const measured = editions.reduce((sum, one) => sum + one.measured, 0);
-  if (plan === null) return [`PREDICTED: not known, no plan had measured peaks. Measured: ${showOrgs(measured)} that pay.`];
+  if (plan === null)
+    return [`PREDICTED: not known, no plan had measured peaks. Measured: ${showOrgs(measured)} that pay.`];
   const predicted = editions.reduce((sum, one) => sum + (one.predicted ?? 0), 0);
   return [
     `PREDICTED: paid orgs that plan ${plan} expected to be refused.`,
