@@ -117,7 +117,7 @@ describe('settings', () => {
     const args = ['settings', 'propose', '--from-config'] as const;
     const dry = await run(ALICE, sections, ...args);
     expect(dry.out).toContain('rollout.approval from auto to required');
-    expect(dry.out).toContain('reconcile.maxLapsed from none to 5');
+    expect(dry.out).toContain('reconcile.maxLapsed from 1 %, at least 10 to 5');
     expect(dry.out).not.toContain('rollout.bake');
     const { out } = await run(ALICE, sections, ...args, '--execute', '--reason', 'a stricter year', '--json');
     const ids: readonly string[] = JSON.parse(out).changes.map(({ change_id }: { change_id: string }) => change_id);
