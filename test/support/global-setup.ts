@@ -36,6 +36,8 @@ export const FAST = {
   update_process_title: 'off',
   wal_writer_delay: '10s',
   bgwriter_delay: '10s',
+  // nearly every one of thousands of sessions calls a function of ours, and would load it for itself
+  shared_preload_libraries: 'plpgsql',
 };
 
 /** Unknown to 15. */
@@ -73,10 +75,17 @@ const LOGINS = 'local all postgres trust\nlocal all all scram-sha-256\n';
 
 async function prepareServer({ adminUrl, dataFolder }: EmbeddedPostgres): Promise<void> {
   await writeFile(join(dataFolder, 'pg_hba.conf'), LOGINS);
+  const template1 = Object.assign(new URL(adminUrl), { pathname: '/template1' }).href;
+  // a quarter fewer files to copy: none of free space, none of what is visible
+  await query(template1, 'vacuum full');
   // the first session of a database writes what the others read of its catalogs, and copies get it too
-  const template1 = Object.assign(new URL(adminUrl), { pathname: '/template1' });
-  const client = new pg.Client({ connectionString: template1.href });
+  await query(template1, 'select pg_reload_conf()');
+}
+
+/** In a session of its own. */
+async function query(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
   await client.connect();
-  await client.query('select pg_reload_conf()');
+  await client.query(sql);
   await client.end();
 }
