@@ -133,6 +133,10 @@ export const DECISIONS = [
     'a failover is not noticed': [' && fence.sameTimeline && fence.sameServer;', ' && fence.sameServer;'],
   }),
   ...listBugs('undo', `${D}/rollout/decide-undo.ts`, 'test/engine/undo/older.test.ts', {
+    'one that waits is started after the cut-over': [
+      'if (hasBegun(dc.cell?.kind',
+      `if (dc.id === '' && hasBegun(dc.cell?.kind`,
+    ],
     'an aborted rollout is not undone': [`['done', 'aborted', 'failed', 'undone']`, `['done', 'failed', 'undone']`],
     'a failed rollout is not undone': [`['done', 'aborted', 'failed', 'undone']`, `['done', 'aborted', 'undone']`],
     'an older run is not undone after a newer one': [

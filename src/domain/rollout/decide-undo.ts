@@ -23,8 +23,13 @@ export const UNDOABLE_STAGES: readonly Stage[] = ['done', 'aborted', 'failed', '
 export const isUndoDue = ({ undoRequested, stage }: Pick<DataCenterSnapshot, 'undoRequested' | 'stage'>): boolean =>
   undoRequested === true && UNDOABLE_STAGES.includes(stage);
 
-/** What to do now for an undo that was asked for. It waits for no window: it is a way out. */
+/**
+ * What to do now for an undo that was asked for. It waits for no window: it is a way out. It is dropped where the
+ * cut-over began while it waited: started, it could only fail.
+ */
 export function decideUndoStart(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
+  if (hasBegun(dc.cell?.kind === 'read' ? dc.cell.gate : dc.knownGate, snapshot.now))
+    return go({ kind: 'drop_undo', reason: 'the cut-over has begun' });
   const slot = snapshot.dataCenters.find((other) => other.id !== dc.id && SLOT_STAGES.includes(other.stage));
   const holds: (Hold | undefined)[] = [
     frozen(dc),

@@ -20,6 +20,8 @@ export type Step =
   | { readonly kind: 'set_lanes'; readonly lanes: number; readonly reason: string }
   | { readonly kind: 'set_checks'; readonly runId: bigint; readonly reason: string }
   | { readonly kind: 'start_undo'; readonly reason: string }
+  /** What was asked for can no longer be taken back. */
+  | { readonly kind: 'drop_undo'; readonly reason: string }
   | { readonly kind: 'fail'; readonly code: string; readonly reason: string }
   | { readonly kind: 'allow_single_writes'; readonly reason: string }
   | { readonly kind: 'stop_single_writes'; readonly reason: string }

@@ -18,7 +18,7 @@ import { advanceStage, endStage } from '../rollout/advance-stage.js';
 import { endPause } from '../rollout/end-pause.js';
 import { closeFence, openFence } from '../rollout/open-fence.js';
 import { activate } from '../rollout/start-run.js';
-import { startUndo } from '../undo/start-undo.js';
+import { dropUndo, startUndo } from '../undo/start-undo.js';
 
 /** Executes `step` at control's `now`. True: it is done, and more may be due at once; else at the next tick. */
 export async function executeStep(context: EngineContext, row: DataCenterRow, step: Step, now: Date): Promise<boolean> {
@@ -46,6 +46,8 @@ export async function executeStep(context: EngineContext, row: DataCenterRow, st
       return setChecks(context, row, step.runId);
     case 'start_undo':
       return startUndo(context, row, step.reason);
+    case 'drop_undo':
+      return dropUndo(context, row.id, step.reason);
     case 'end_pause':
       return endPause(context, row, step.reason);
     case 'fail':

@@ -29,7 +29,7 @@ export async function startUndo(
     accepted: await isUndoAccepted(tx, request),
   }));
   // its cell was set back, or another plan took its place
-  if (!seen.accepted) return dropRequest(context, request);
+  if (!seen.accepted) return dropRequest(context, request, 'its cell has no such accepted undo');
   return startUnderNewEpoch(context, seen.epoch, async (tx, runId) => {
     await insertControlRun(tx, {
       ...{ runId, dataCenter: row.id, kind: 'undo', cardHash: seen.card, planId: null },
@@ -52,10 +52,16 @@ export async function startUndo(
   });
 }
 
-function dropRequest({ control }: EngineContext, { requestId, dataCenter }: UndoRequest): Promise<boolean> {
+/** Ends a request that was not started; false: there is none. */
+export async function dropUndo(context: EngineContext, dataCenter: string, reason: string): Promise<boolean> {
+  const request = await context.control.inTransaction((tx) => findOpenUndo(tx, dataCenter));
+  return request?.runId === null && dropRequest(context, request, reason);
+}
+
+function dropRequest({ control }: EngineContext, request: UndoRequest, reason: string): Promise<boolean> {
   return control.inTransaction(async (tx) => {
-    const ended = await endUndoRequest(tx, requestId);
-    if (ended) await appendAudit(tx, { action: 'drop_undo', dataCenter, reason: 'its cell has no such accepted undo' });
+    const ended = await endUndoRequest(tx, request.requestId);
+    if (ended) await appendAudit(tx, { action: 'drop_undo', dataCenter: request.dataCenter, reason });
     return ended;
   });
 }

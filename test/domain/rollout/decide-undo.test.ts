@@ -43,6 +43,20 @@ describe('decideUndoStart', () => {
     expect(start(asked(), dc({ id: 'us', stage: 'migrating' }))).toEqual(['slot_taken']);
     expect(start(asked(), dc({ id: 'us', stage: 'done' }))).toEqual(['start_undo']);
   });
+
+  test.each([
+    ['its instant has come', asked({ cell: cell({ gate: { effectiveAt: NOW } }) }), ['drop_undo']],
+    ['it is latched', asked({ cell: cell({ gate: { effectiveAt: BEFORE, latchedAt: BEFORE } }) }), ['drop_undo']],
+    ['and the undo is held', asked({ ...PAUSED, cell: cell({ gate: { effectiveAt: NOW } }) }), ['drop_undo']],
+    [
+      'as control knows of a cell that is away',
+      asked({ cell: AWAY, knownGate: { ...dc().knownGate, effectiveAt: BEFORE, latchedAt: BEFORE } }),
+      ['drop_undo'],
+    ],
+    ['its instant is to come', asked({ cell: cell({ gate: { effectiveAt: LATER } }) }), ['start_undo']],
+  ] as const)('is dropped once the cut-over has begun: %s', (_what, one, expected) => {
+    expect(start(one)).toEqual(expected);
+  });
 });
 
 const CLOSED = { state: 'closed' } as const;

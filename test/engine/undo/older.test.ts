@@ -191,8 +191,20 @@ describe('an undo that is approved', () => {
     await withdrawOpenUndo(ana.engine, undoOf(undoId), 'not now');
     expect(await readRequests(scene)).toEqual([{ run_id: null, ended: true }]);
     await expect(showUndoPlan(ana.engine, question(scene))).rejects.toMatchObject({ code: 'undo_unknown' });
-    expect(await requestUndo(ana.engine, question(scene))).toMatchObject({ state: 'proposed' });
+    const again = await requestUndo(ana.engine, question(scene));
     expect(await fleet.drive()).toEqual(['done']);
+    // and one that waits is dropped once the cut-over has begun: started, it could only fail
+    await approveUndo(scene.bob.engine, undoOf(again.undoId), 'seen');
+    await fleet
+      .cell(0)
+      .sql('update credit_rollout.gate set armed_at = now(), effective_at = now(), latched_at = now()');
+    expect(await fleet.drive()).toEqual(['done']);
+    expect(await readRequests(scene)).toEqual([
+      { run_id: null, ended: true },
+      { run_id: null, ended: true },
+    ]);
+    const [dropped] = await fleet.control(`select reason from credit_rollout_control.audit where action = 'drop_undo'`);
+    expect(dropped?.reason).toBe('the cut-over has begun');
   });
 
   test('waits for its turn for 72 hours, and starts no more when the last of them has begun', async () => {
