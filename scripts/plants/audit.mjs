@@ -63,7 +63,7 @@ export const AUDIT = [
     'what a person accepted is compared for ever': ['=> !accepted.has(', '=> !new Set().has('],
     'what one cell lost is accepted for every cell': ['`${dataCenter} ${link}:', '`${dataCenter === null} ${link}:'],
   }),
-  ...listBugs('audit', 'migrations/control/accepted-cuts.ts', HEADS, {
+  ...listBugs('audit', 'migrations/control/accepted-cuts.ts', CHAIN, {
     'whoever enters a row accepts a cut': [`if new.action = 'accept_audit_cut' then`, 'if false then'],
     'a cut is accepted in advance': [`if entry.action = 'accept_audit_cut' and exists`, 'if false and exists'],
   }),

@@ -241,6 +241,12 @@ describe('a loss of the audit is accepted', () => {
       await expect(as(ACCEPT)).rejects.toMatchObject({ code: CHECKED, constraint: 'audit_cuts_two_people_check' });
       await as(WITHDRAW);
     }
+    // a login of that name is the same person, whatever its number
+    await both.read(propose([gone]));
+    await scene.past(`update ${S}.audit_cuts set author_login = (select oid from pg_roles where rolname = '${operator.name}')
+      where state = 'proposed'`);
+    await expect(both.read(ACCEPT)).rejects.toMatchObject({ code: CHECKED, constraint: 'audit_cuts_two_people_check' });
+    await operator.read(WITHDRAW);
     await both.read(propose([gone]));
     await sql(`alter role "${both.name}" rename to renamed_for_cuts`);
     const renamed = sql(`set local session authorization renamed_for_cuts; ${ACCEPT}`);
