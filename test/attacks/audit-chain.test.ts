@@ -248,10 +248,15 @@ describe('a loss of the audit is accepted', () => {
     await expect(both.read(ACCEPT)).rejects.toMatchObject({ code: CHECKED, constraint: 'audit_cuts_two_people_check' });
     await operator.read(WITHDRAW);
     await both.read(propose([gone]));
-    await sql(`alter role "${both.name}" rename to renamed_for_cuts`);
-    const renamed = sql(`set local session authorization renamed_for_cuts; ${ACCEPT}`);
-    await expect(renamed).rejects.toMatchObject({ code: CHECKED, constraint: 'audit_cuts_two_people_check' });
-    await sql(`alter role renamed_for_cuts rename to "${both.name}"; alter role "${both.name}" password 'secret'`);
+    await sql(`alter role "${both.name}" rename to "renamed_${both.name}"`);
+    try {
+      await expect(sql(`set local session authorization "renamed_${both.name}"; ${ACCEPT}`)).rejects.toMatchObject({
+        ...{ code: CHECKED, constraint: 'audit_cuts_two_people_check' },
+      });
+    } finally {
+      await sql(`alter role "renamed_${both.name}" rename to "${both.name}";
+        alter role "${both.name}" password 'secret'`);
+    }
     await operator.read(WITHDRAW);
     expect(await countAccepted()).toBe(before);
   });
