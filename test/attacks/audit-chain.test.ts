@@ -230,7 +230,9 @@ describe('a loss of the audit is accepted', () => {
       expect(await both.attempt(String(deed)), deed).toBe(code);
     expect(await operator.attempt(propose([gone]))).toBe('23505');
     for (const change of [`parts = '[]'`, `author = 'x'`, `reason = 'y'`, 'author_login = null'])
-      await expect(sql(`update ${S}.audit_cuts set ${change}`), change).rejects.toMatchObject({ code: RESTRICTED });
+      await expect(sql(`update ${S}.audit_cuts set ${change}, state = 'withdrawn'`), change).rejects.toMatchObject({
+        code: RESTRICTED,
+      });
     for (const deed of [`delete from ${S}.audit_cuts`, `truncate ${S}.audit_cuts`])
       await expect(sql(deed), deed).rejects.toMatchObject({ code: RESTRICTED });
     expect(await operator.attempt(WITHDRAW)).toBe('done');
