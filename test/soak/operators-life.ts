@@ -55,7 +55,8 @@ const STATE = `select d.id, d.stage, d.intent, d.requested_at is not null as req
     exists (select from credit_rollout_control.holds h where h.data_center = d.id and h.code = 'needs_approval') as waits
   from credit_rollout_control.data_centers d order by position`;
 const REASON = 'soak';
-const isOfUndo = (failure: string | null): boolean => failure === 'undo_lost' || failure === 'undo_forgotten';
+const OF_UNDO = ['undo_lost', 'undo_forgotten', 'cutover_begun'];
+const isOfUndo = (failure: string | null): boolean => failure !== null && OF_UNDO.includes(failure);
 const RESTING = ['pending', 'done', 'failed', 'aborted', 'undone'];
 /** What hangs on a connection that a firewall forgot is left to itself. */
 const TOO_LONG_MS = { short: 10_000, usual: 60_000 } as const;
@@ -156,7 +157,7 @@ export function startOperators(world: World, random: Random, options: SoakOption
   };
   const retry = (id: string): Promise<boolean> => act('retry', () => retryRun(alice, id, REASON));
   const again = async (id: string, failure: string | null): Promise<void> => {
-    await (failure === 'undo_lost' ? undo(id) : failure === 'undo_forgotten' ? apply(id) : retry(id));
+    await (failure === 'undo_lost' ? undo(id) : isOfUndo(failure) ? apply(id) : retry(id));
   };
   const steerMoving = async ({ id }: State): Promise<void> => {
     const chosen = random.next();
@@ -226,7 +227,8 @@ export function startOperators(world: World, random: Random, options: SoakOption
   const failures = new Set<string>();
   const note = ({ id, stage, failure }: State): void => {
     const what = `${id} failed: ${failure}`;
-    // a standby was promoted that never got an undo or its end: the product says so, and people decide again
+    // a standby was promoted that never got an undo or its end, or the cut-over began while a server of an undo was
+    // away: the product says so, and people decide again
     if (stage !== 'failed' || isOfUndo(failure) || failures.has(what)) return;
     failures.add(what);
     unexpected.push(what);
