@@ -66,8 +66,8 @@ test('beside a run our lanes are taken off, and where nobody else works, it is n
   };
   // what was counted before the run holds at its begin
   const begin = (others: number | null): Promise<unknown> =>
-    cell.sql(`update credit_rollout.throttle set others_active = ${others}, active_at = clock_timestamp(),
-      sampled_at = null, changed_at = null`);
+    cell.sql(`update credit_rollout.throttle set others_active = ${others}, sampled_at = null, changed_at = null,
+      active_at = clock_timestamp() - interval '3 s', active_mark = (select sum(active_time) from pg_stat_database)`);
   await begin(0.4);
   expect(await sample()).toEqual({ slowed: false });
   expect(await active()).toBe(0.4);

@@ -51,6 +51,15 @@ test('a range is judged again where somebody changes or deletes what it would ta
   expect(await counted(fleet)).toEqual([{ undone: before - 3, stale: 2 }]);
 });
 
+test('a first decision that somebody changes meanwhile is left to him', async () => {
+  const done = await createDone((drop) => dropped.push(drop), { orgs: 100 });
+  const before = (await allotmentsOf(done.fleet)).length;
+  const change = 'update credit_rollout.allotments set agents = agents + 1 where org_id = 12';
+  await changeMeanwhile(done.fleet, change, () => undo(done));
+  expect((await allotmentsOf(done.fleet)).map(({ org_id }) => org_id)).toEqual(['12']);
+  expect(await counted(done.fleet)).toEqual([{ undone: before - 1, stale: 1 }]);
+});
+
 test('a range is judged again where somebody changes what it would put back', async () => {
   const done = await createDone((drop) => dropped.push(drop), { orgs: 100 });
   const { fleet } = done;
